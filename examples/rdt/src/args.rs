@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bench::BenchArgs;
 use crate::serve_args::ServeArgs;
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
 use clap::{Args, Parser, Subcommand};
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     /// Run many clients at once: each sends its own content to a server, fetches it again and compares. The server
     /// keeps it under the names load-0, load-1 and so on
     Load(LoadArgs),
+    /// Measure the path to a server from memory to memory: the rate up and down, and the time of small requests
+    Bench(BenchArgs),
     /// Speak the other protocol, SocketTCP: messages in text segments of 16 bytes
     #[command(subcommand)]
     SocketTcp(SocketTcpCommand),

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
     let store = Store {
         access: Access::ReadWrite,
+        bench: None,
         folder: Folder::open(&up).map_err(fail)?,
         space: Space::new(SpaceLimits::default()),
     };

@@ -4,6 +4,7 @@ use crate::access::Access;
 use crate::disk::{Call, Disk, Reader, Writer};
 use crate::exchange::{Failure, Storage, Task};
 use crate::files::{CommitError, Folder, IfTaken, Source, Space, Target, is_reserved};
+use crate::memory_file::{MemoryFile, is_memory_file};
 use crate::server::Store;
 use crate::settings::AnyStorage;
 use rdt_proto::connection::Connection;
@@ -39,6 +40,8 @@ enum Open {
     Reading(Reader),
     Creating(Call<io::Result<Target>>),
     Writing(Writer),
+    /// A measurement.
+    Memory(MemoryFile),
 }
 
 impl Files {
@@ -88,7 +91,24 @@ impl Files {
         }
     }
 
+    /// Opens the file `name` if it exists in memory only. Returns its length.
+    fn open_memory(&mut self, name: &NameBuf) -> Option<Result<u64, Failure>> {
+        let Place::Beneath(store, _) = &self.place else { return None };
+        let name = name.as_name().as_str();
+        if !is_memory_file(name) {
+            return None;
+        }
+        Some(MemoryFile::open(name, store.bench).map_err(Failure::from).map(|file| {
+            let length = file.length();
+            self.open = Open::Memory(file);
+            length
+        }))
+    }
+
     fn open(&mut self, name: &NameBuf) -> Option<Result<Answer, Failure>> {
+        if let Some(opened) = self.open_memory(name) {
+            return Some(opened.map(|length| Answer::Opened { length }));
+        }
         if let Open::Opening(call) = &mut self.open {
             let opened = call.take()?;
             self.open = Open::Nothing;
@@ -111,6 +131,9 @@ impl Files {
     }
 
     fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
+        if let Some(opened) = self.open_memory(name) {
+            return Some(opened.map(|_| Answer::Created));
+        }
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
@@ -142,7 +165,9 @@ impl Storage for Files {
             (Task::Create { name, length, replace }, Open::Nothing | Open::Creating(_)) => {
                 self.create(name, *length, *replace)
             }
-            (Task::Read { len }, Open::Reading(reader)) => Some(read(reader, *len, connection)?.map_err(Failure::from)),
+            (Task::Read { len }, Open::Reading(reader)) => {
+                Some(read_with(*len, connection, |slot| reader.read(slot))?.map_err(Failure::from))
+            }
             (Task::Write { len }, Open::Writing(writer)) => {
                 let unread = connection.recv_chunk();
                 let written = writer.write(unread.get(..*len).unwrap_or(unread))?;
@@ -159,6 +184,14 @@ impl Storage for Files {
                     CommitError::NotDurable(error) => Failure::NotDurable(error),
                 }))
             }
+            (Task::Read { len }, Open::Memory(file)) => {
+                Some(read_with(*len, connection, |slot| Some(file.read(slot)))?.map_err(Failure::from))
+            }
+            (Task::Write { len }, Open::Memory(file)) => {
+                let len = connection.recv_chunk().len().min(*len);
+                Some(file.write(len).map(Answer::Written).map_err(Failure::from))
+            }
+            (Task::Commit, Open::Memory(_)) => Some(Ok(Answer::Committed)),
             (Task::Discard, _) => {
                 self.finish();
                 Some(Ok(Answer::Discarded))
@@ -184,6 +217,7 @@ impl Files {
             Open::Creating(call) => self.disk.abandon(call),
             // They do so when they are dropped.
             Open::Reading(_) | Open::Writing(_) => {}
+            Open::Memory(_) => {}
         }
     }
 }
@@ -212,7 +246,11 @@ fn create(
 }
 
 /// Reads into the connection's own memory.
-fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>) -> Option<io::Result<Answer>> {
+fn read_with(
+    len: usize,
+    connection: &mut Connection<AnyStorage>,
+    read: impl FnOnce(&mut [u8]) -> Option<io::Result<usize>>,
+) -> Option<io::Result<Answer>> {
     let ended = connection.ended().is_some();
     let slot = connection.send_slot().unwrap_or_default();
     let len = len.min(slot.len());
@@ -220,7 +258,7 @@ fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>
         // The answer "0 bytes" would mean the end of the file. A connection that has ended never has room again.
         return ended.then(|| Err(io::Error::other("the connection has ended")));
     }
-    Some(match reader.read(&mut slot[..len])? {
+    Some(match read(&mut slot[..len])? {
         Ok(count) => connection.commit(count).map(|()| Answer::Read(count)).map_err(io::Error::other),
         Err(error) => Err(error),
     })

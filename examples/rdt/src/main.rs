@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rdt serve --root DIR       rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
-//! rdt demo                   rdt load HOST[:PORT] --clients 1000
+//! rdt demo                   rdt load HOST[:PORT] --clients 1000      rdt bench HOST[:PORT]
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
 //!
@@ -21,12 +21,13 @@
 //! | `patience` | how long a client tries again while its server is busy |
 //! | `request` | runs a client on the loop, and reports its result |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
+//! | `memory_file` | files in memory only, for measurements |
 //! | `file_storage` | the storage of an exchange: files in a folder |
 //! | `disk` | threads for the disk: reads ahead, writes behind |
 //! | `files` | files in a folder, stored completely or not at all; blocking |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
-//! | `load` | many clients at once |
+//! | `load`, `bench` | many clients at once; the rate and the latency of a path |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
@@ -39,6 +40,7 @@
 mod access;
 mod args;
 mod attempts;
+mod bench;
 mod binding;
 mod client;
 mod clock;
@@ -56,6 +58,7 @@ mod link;
 mod load;
 mod log;
 mod loss;
+mod memory_file;
 mod messages;
 mod network_error;
 mod output;
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::Get(args) => watch().and_then(|stop| get(args, stop)),
         Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
         Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
+        Command::Bench(args) => watch().and_then(|stop| bench::run(args, &stop)),
         Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
     };
     let code = done.unwrap_or_else(|failure| {

@@ -2,6 +2,7 @@
 
 use crate::endpoint::Address;
 use crate::log::to_log;
+use crate::memory_file::is_memory_file;
 use crate::messages::{amount, to_stderr};
 use crate::server::Peers;
 use indicatif::HumanBytes;
@@ -10,6 +11,9 @@ use rdt_proto::{Duration, Instant};
 
 /// The interval of status lines on a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The length in bytes from which a measurement has a line.
+const SMALL: u64 = 1 << 10;
 
 /// Statistics for the status lines.
 pub(crate) struct Report {
@@ -66,7 +70,10 @@ pub(crate) fn print_request(now: Instant, address: Option<Address>, session: &Se
         (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
         _ => "request".into(),
     };
+    let is_measurement = session.name().is_some_and(|name| is_memory_file(name.as_str()));
     match session.bytes_done() {
+        // A measurement makes hundreds of them.
+        1..SMALL if is_measurement => {}
         0 => to_log(format_args!("{client} {request}: {text}")),
         bytes => {
             let amount = amount(bytes, now.saturating_since(started));

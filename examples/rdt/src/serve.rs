@@ -29,7 +29,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let (limits, session_config) = (args.limits(), args.session_config());
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let (access, networks) = (args.access(), Networks::new(&args.allow));
-    let store = Store { access, folder: open_folder(&args.root)?, space: Space::new(space) };
+    let store =
+        Store { access, bench: args.bench_limits(), folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
     let (sockets, bound) = listen(args)?;
     let manager = Arc::new(ServiceManager::of_environment(sockets.len()));

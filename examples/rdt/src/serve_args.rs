@@ -3,6 +3,7 @@
 use crate::access::{Access, parse_network};
 use crate::args::{Common, parse_count, parse_size};
 use crate::limits::Limits;
+use crate::memory_file::BenchLimits;
 use crate::settings;
 use clap::Args;
 use ipnet::IpNet;
@@ -68,6 +69,16 @@ pub(crate) struct ServeArgs {
     /// busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) drain: u64,
+    /// Let clients measure the path with `rdt bench`, from memory to memory. Anyone admitted can then fill the network
+    /// and a processor for a while, as often as they ask
+    #[arg(long, conflicts_with = "read_only")]
+    pub(crate) bench: bool,
+    /// With --bench: the largest number of bytes of one measurement (or with K, M, G for powers of 1024)
+    #[arg(long, value_name = "BYTES", default_value = "64G", value_parser = parse_size, requires = "bench")]
+    pub(crate) bench_bytes: u64,
+    /// With --bench: the longest time of one measurement, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "bench")]
+    pub(crate) bench_seconds: u64,
     /// Append a line for each request to this file, with its time (UTC), instead of printing it. SIGHUP opens the file
     /// again, for programs such as logrotate. Its folder must not be the served one, and must stay
     #[arg(long, value_name = "FILE")]
@@ -90,6 +101,11 @@ impl ServeArgs {
             drain: Duration::from_secs(self.drain),
             memory: self.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
         }
+    }
+
+    pub(crate) fn bench_limits(&self) -> Option<BenchLimits> {
+        let time = std::time::Duration::from_secs(self.bench_seconds.min(86_400));
+        self.bench.then_some(BenchLimits { bytes: self.bench_bytes, time })
     }
 
     pub(crate) fn session_config(&self) -> ServerConfig {

@@ -9,6 +9,7 @@ use crate::file_storage::Files;
 use crate::files::{Folder, Space};
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
+use crate::memory_file::BenchLimits;
 use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
 use crate::refusals::Refusals;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Store {
     pub(crate) access: Access,
+    /// The limits of measurements, if they are allowed.
+    pub(crate) bench: Option<BenchLimits>,
     pub(crate) folder: Folder,
     pub(crate) space: Arc<Space>,
 }

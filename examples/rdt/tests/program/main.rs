@@ -5,6 +5,7 @@
 mod access;
 #[cfg(target_os = "linux")]
 mod addresses;
+mod bench;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod failures;
