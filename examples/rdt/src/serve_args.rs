@@ -27,7 +27,8 @@ pub(crate) struct ServeArgs {
     /// the free space of the disk limits them
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished: Option<u64>,
-    /// The part of that space that one host may take. The default is seven eighths
+    /// The part of --max-unfinished that one host may take, in bytes (or with K, M, G for powers of 1024). The default is
+    /// seven eighths
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished_per_host: Option<u64>,
     /// Store nothing
@@ -41,7 +42,8 @@ pub(crate) struct ServeArgs {
     /// Refuse to store a file under an existing name
     #[arg(long)]
     pub(crate) no_replace: bool,
-    /// Admit only clients with addresses in this network, such as 192.168.0.0/16, or with this address. Give the option once for each network. By default all addresses are admitted
+    /// Admit only clients with addresses in this network, such as 192.168.0.0/16, or with this address. Give the option
+    /// once for each network. By default all addresses are admitted
     #[arg(long, value_name = "CIDR", value_parser = parse_network)]
     pub(crate) allow: Vec<IpNet>,
     /// The number of clients that each thread serves at once. Further clients wait

@@ -295,7 +295,7 @@ impl Endpoint for FileServer {
         // The clients try again, perhaps at the next server.
         self.peers.stop_accepting(ErrorCode::Busy.value());
         let (active, limit) = (self.active, self.limits.drain.as_micros() / 1_000_000);
-        let status = format!("{active} running transfers may take {limit} s to end");
+        let status = format!("ending: no new clients; running transfers: {active}, for at most {limit} s");
         self.watchdog.stopping(&status);
         if active > 0 && !self.quiet {
             to_stderr(status);

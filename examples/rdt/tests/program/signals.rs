@@ -35,7 +35,7 @@ fn sigterm_lets_running_transfers_end_and_refuses_new_clients() {
     let mut server = place.serve(&["--drain", "100"]);
     let running = put_suspended(&place, &server, "running");
     server.running.terminate();
-    server.running.expect("1 running transfers may take 100 s to end");
+    server.running.expect("ending: no new clients; running transfers: 1, for at most 100 s");
     std::fs::write(place.client("new"), "new").unwrap();
     let new = place.put(&place.client("new"), &server.address, &["--timeout", "2"]);
     new.expect_end(1, "it is busy; try again later");
@@ -66,7 +66,7 @@ fn a_second_signal_cancels_the_transfers_at_once() {
         let mut server = place.serve(&["--drain", "100"]);
         let client = put_endless(&place, &server);
         server.running.terminate();
-        server.running.expect("may take 100 s to end");
+        server.running.expect("for at most 100 s");
         server.running.signal(second);
         client.expect_end(1, "it was stopped there");
         server.running.expect_end(0, "put \"large\": refused: cancelled");
