@@ -3,8 +3,8 @@
 
     cargo build --release -p rdt && examples/rdt/compare.py target/release/rdt 7
 
-Prints the median and the worst of the rounds, in Gbit/s and ms. Bare UDP counts what arrives: with offload (GSO and GRO,
-44 datagrams of 1,448 bytes a call, as rdt uses them), and one datagram a call. Needs Linux and iperf3.
+Prints the median and the worst of the rounds, in Gbit/s and ms. Bare UDP counts what arrives: with offload (GSO and
+GRO, 44 datagrams of 1,448 bytes a call, as rdt uses them), and one datagram a call. Needs Linux and iperf3.
 """
 
 import json
@@ -21,11 +21,11 @@ SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
 DATAGRAM = 1_448
 
 
-def rdt(program, address):
-    done = subprocess.run([program, "bench", address, "--seconds", str(SECONDS), "--json"], capture_output=True, check=True)
-    said = json.loads(done.stdout)
-    rates = {f"rdt {way}": said[f"{way}_bits_per_second"] / 1e9 for way in ("up", "down")}
-    times = {f"rdt request, {part}": said["request_us"][part] for part in ("idle", "up", "down")}
+def rdt(program, address, name, options):
+    command = [program, "bench", address, "--seconds", str(SECONDS), "--json", *options]
+    said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    rates = {f"{name} {way}": said[f"{way}_bits_per_second"] / 1e9 for way in ("up", "down")}
+    times = {f"request, {name} {part}": said["request_us"][part] for part in ("idle", "up", "down")}
     return rates, times
 
 
@@ -87,13 +87,17 @@ def rounds(program, count):
         time.sleep(0.5)
         try:
             for index in range(count):
-                some, requests = rdt(program, address)
+                some, requests = rdt(program, address, "rdt", [])
+                # The options of the client hold for what it sends.
+                fixed, _ = rdt(program, address, "rdt, --congestion fixed,", ["--congestion", "fixed"])
+                some["rdt up, --congestion fixed"] = fixed["rdt, --congestion fixed, up"]
                 some |= {"TCP": tcp(port), "UDP, offload": udp(True), "UDP": udp(False)}
                 for name, rate in some.items():
                     rates.setdefault(name, []).append(rate)
                 for name, parts in requests.items():
                     times.setdefault(name, []).append((parts["median"] / 1e3, parts["p99"] / 1e3))
-                print(f"round {index + 1} of {count}:", {name: round(rate, 2) for name, rate in some.items()}, flush=True)
+                shown = {name: round(rate, 2) for name, rate in some.items()}
+                print(f"round {index + 1} of {count}:", shown, flush=True)
         finally:
             server.terminate()
             iperf.terminate()

@@ -56,13 +56,12 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs, stop: &Stop) -> Result<ExitCode, String> {
     let servers = crate::args::resolve_peers(&args.server)?;
     let bench = Bench { args, servers, settings: args.common.settings(), stop };
-    let idle = bench.requests(|| false)?;
-    let up = bench.beside(Direction::Up)?;
-    let down = bench.beside(Direction::Down)?;
+    let measured = bench.measure();
     if stop.count() > 0 {
         to_stderr("stopped");
         return Ok(INTERRUPTED.into());
     }
+    let (idle, up, down) = measured?;
     let parts = [("idle", &idle), ("up", &up.requests), ("down", &down.requests)];
     if args.json {
         let latency = parts.map(|(name, requests)| format!("\"{name}\":{}", requests.json())).join(",");
@@ -100,6 +99,11 @@ struct Bench<'b> {
 }
 
 impl Bench<'_> {
+    fn measure(&self) -> Result<(Requests, Beside, Beside), String> {
+        let idle = self.requests(|| false)?;
+        Ok((idle, self.beside(Direction::Up)?, self.beside(Direction::Down)?))
+    }
+
     /// Makes small requests beside a bulk transfer.
     fn beside(&self, direction: Direction) -> Result<Beside, String> {
         let (meter, bulk_stop) = (Arc::new(Meter::new(self.args.seconds)), Stop::default());

@@ -67,3 +67,17 @@ fn a_measurement_gets_no_more_time_than_its_limit() {
 fn a_server_that_stores_nothing_cannot_be_measured() {
     run(&["serve", "--bench", "--read-only"]).expect_end(2, "--read-only");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_measurement_that_is_interrupted_ends_at_once() {
+    let place = Place::new();
+    let mut server = place.serve(&["--bench"]);
+    let client = run(&["bench", &server.address, "--seconds", "3600"]);
+    // The server prints no line for small requests, so nothing shows the beginning.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    server.running.interrupt();
+    server.running.expect("requests served");
+}
