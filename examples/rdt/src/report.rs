@@ -4,6 +4,7 @@ use crate::endpoint::Address;
 use crate::log::to_log;
 use crate::memory_file::is_memory_file;
 use crate::messages::{amount, to_stderr};
+use crate::refusals::Refusals;
 use crate::server::Peers;
 use indicatif::HumanBytes;
 use rdt_proto::ftp::{Server, Session, Transfer};
@@ -32,10 +33,12 @@ impl Report {
         Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
     }
 
-    pub(crate) fn line(&self, active: usize, peers: &Peers) -> String {
+    /// The status. `refusals` is there if not all addresses are admitted.
+    pub(crate) fn line(&self, active: usize, peers: &Peers, refusals: Option<&Refusals>) -> String {
+        let refused = refusals.map_or(String::new(), |refusals| format!(", {} not admitted", refusals.total()));
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
+            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved{refused}",
             self.served,
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),
@@ -51,12 +54,12 @@ impl Report {
     }
 
     /// Prints a line after each interval in which data was transferred.
-    pub(crate) fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Peers) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Peers, refusals: Option<&Refusals>) {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
             let bytes = (self.bytes_in, self.bytes_out);
             if std::mem::replace(&mut self.reported, bytes) != bytes {
-                to_stderr(self.line(active, peers));
+                to_stderr(self.line(active, peers, refusals));
             }
         }
     }

@@ -224,11 +224,8 @@ impl FileServer {
                 0 => String::new(),
                 total => format!(", {total} network errors"),
             };
-            let refused = match &self.refusals {
-                Some(refusals) => format!(", {} not admitted", refusals.total()),
-                None => String::new(),
-            };
-            to_stderr(format_args!("{of}{}{refused}{errors}", self.report.line(self.active, &self.peers)));
+            let line = self.report.line(self.active, &self.peers, self.refusals.as_ref());
+            to_stderr(format_args!("{of}{line}{errors}"));
         }
     }
 }
@@ -259,7 +256,7 @@ impl Endpoint for FileServer {
         }
         self.pump_events(now);
         self.accept(now);
-        self.report.handle_timeout(now, self.active, &self.peers);
+        self.report.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
         self.watchdog.handle_timeout(now);
         if self.lifecycle.update(now, self.active) {
             self.handle_stop(now);
