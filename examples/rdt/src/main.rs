@@ -25,7 +25,8 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
+//! | `args`, `usage` | the command line |
+//! | `messages`, `progress`, `packet_log`, `escape`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
@@ -39,6 +40,7 @@ mod disk;
 mod driver;
 mod endpoint;
 mod entropy;
+mod escape;
 mod exchange;
 mod file_storage;
 mod files;
@@ -61,9 +63,9 @@ mod socket;
 mod socket_tcp;
 mod stop;
 mod threads;
+mod usage;
 
-use args::{Cli, Command, GetArgs, PutArgs, ServeArgs, resolve};
-use clap::Parser;
+use args::{Command, GetArgs, PutArgs, ServeArgs, resolve};
 use driver::Driver;
 use file_storage::Files;
 use files::{Folder, Source, Space, SpaceLimits};
@@ -78,7 +80,10 @@ use std::process::ExitCode;
 use stop::Stop;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match usage::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
         Command::Serve(args) => serve(args),
@@ -92,8 +97,7 @@ fn main() -> ExitCode {
         messages::to_stderr(failure);
         ExitCode::FAILURE
     });
-    output::finish();
-    code
+    usage::checked(code)
 }
 
 /// Watches for Ctrl-C and for the signals that ask a program to end.

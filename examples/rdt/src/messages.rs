@@ -9,12 +9,12 @@ use std::fmt::Display;
 
 /// Prints a line of the result.
 pub(crate) fn to_stdout(line: impl Display) {
-    output::print(Stream::Stdout, line.to_string());
+    output::print(Stream::Stdout, &line.to_string());
 }
 
 /// Prints a line of progress or an error message.
 pub(crate) fn to_stderr(line: impl Display) {
-    output::print(Stream::Stderr, format!("rdt: {line}"));
+    output::print(Stream::Stderr, &format!("rdt: {line}"));
 }
 
 /// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)".

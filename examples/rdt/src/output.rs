@@ -5,9 +5,13 @@
 //! line that finds the queue full, or that cannot be written, is dropped. The number of dropped lines is printed as
 //! soon as lines can be printed again.
 //!
+//! A failed write to the standard output is remembered, and [`failure`] returns it: a client whose result nothing has
+//! read, and a listener whose message is lost, do not end with success. The result of a server is not its log.
+//!
 //! A listener prints [messages](print_message) in the same way. Their queue is also bounded by the bytes that wait, and
 //! the listener reports a message that finds no room.
 
+use crate::escape::escape;
 use crate::messages::error_text;
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -35,18 +39,39 @@ pub(crate) enum Stream {
 /// The queues of a server.
 static QUEUES: OnceLock<[Queue; 2]> = OnceLock::new();
 
-/// Prints a line. An error, such as a closed output, is ignored.
-pub(crate) fn print(stream: Stream, mut line: String) {
-    line.push('\n');
+/// The first error of the standard output.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Prints text as one line. An error, such as a closed output, does not stop the program.
+pub(crate) fn print(stream: Stream, line: &str) {
+    print_raw(stream, format!("{}\n", escape(line)));
+}
+
+fn print_raw(stream: Stream, line: String) {
     match QUEUES.get() {
         Some([stdout, stderr]) => match stream {
             Stream::Stdout => stdout.push(line),
             Stream::Stderr => stderr.push(line),
         },
         None => {
-            let _ = stream.write(line.as_bytes());
+            let written = stream.write(line.as_bytes());
+            if matches!(stream, Stream::Stdout) {
+                note_failure(written);
+            }
         }
     }
+}
+
+/// Remembers that the standard output failed.
+pub(crate) fn note_failure(written: io::Result<()>) {
+    if let Err(error) = written {
+        FAILURE.get_or_init(|| error_text(&error));
+    }
+}
+
+/// Why the standard output failed, if it did.
+pub(crate) fn failure() -> Option<&'static str> {
+    FAILURE.get().map(String::as_str)
 }
 
 /// Prints `announcement` to the standard error output, and then `message` to the standard output.
@@ -81,7 +106,7 @@ pub(crate) fn finish() {
         queue.finish(Instant::now() + END_LIMIT);
         let bytes = queue.message_bytes.load(Ordering::Relaxed);
         if bytes > 0 {
-            print(Stream::Stderr, format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
+            print(Stream::Stderr, &format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
         }
     }
 }
@@ -179,7 +204,9 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
                 }
                 Entry::Message { announcement, message } => {
                     if let Err(error) = write_message(&announcement, &message) {
-                        print(Stream::Stderr, format!("rdt: cannot print the message: {}", error_text(&error)));
+                        let line = format!("rdt: cannot print the message: {}", error_text(&error));
+                        note_failure(Err(error));
+                        print(Stream::Stderr, &line);
                     }
                     message_bytes.fetch_sub(message.len(), Ordering::Relaxed);
                 }

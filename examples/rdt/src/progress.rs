@@ -3,6 +3,7 @@
 //! Lines are printed when content begins to arrive, once a second, and after a success. Only a successful transfer
 //! shows "100 %".
 
+use crate::escape::escape;
 use crate::messages::to_stderr;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -27,7 +28,7 @@ impl Progress {
         let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec}, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::no_length().with_style(style.progress_chars("=> "));
-        bar.set_message(title.to_owned());
+        bar.set_message(escape(title).into_owned());
         Self::Bar(bar)
     }
 

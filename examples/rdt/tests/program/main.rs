@@ -14,6 +14,7 @@ mod many_clients;
 mod one_event;
 #[cfg(unix)]
 mod port_change;
+mod printed;
 #[cfg(unix)]
 mod replaced_files;
 mod runner;
