@@ -56,6 +56,8 @@ pub(crate) struct TransferResult {
     pub(crate) outcome: Outcome,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// When it was known. The close of the connection follows.
+    pub(crate) at: Instant,
 }
 
 impl<F: Storage> FileClient<F> {
@@ -122,7 +124,7 @@ impl<F: Storage> FileClient<F> {
                 self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
             } else if attempts.have_failed() && self.result.is_none() {
                 self.progress.finish(None);
-                self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO });
+                self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO, at: now });
             }
         }
         self.pump(now);
@@ -143,7 +145,7 @@ impl<F: Storage> FileClient<F> {
         if let Some(outcome) = outcome {
             self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
-            self.result = Some(TransferResult { outcome, bytes, took });
+            self.result = Some(TransferResult { outcome, bytes, took, at: now });
             // Only the close of the connection remains.
             if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
                 let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));

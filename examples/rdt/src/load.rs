@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::loss::Loss;
-use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
+use crate::messages::{amount, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::settings::{AnyStorage, Settings};
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
         clients: Vec::new(),
         deadlines: BTreeSet::new(),
         active: 0,
+        ended: Instant::ZERO,
     };
     load.start()?;
     while load.active > 0 && stop.count() == 0 {
@@ -141,6 +142,8 @@ struct Load<'r> {
     /// The next deadline of each client, with its index.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
+    /// When the last result was known. The closes of connections do not count.
+    ended: Instant,
 }
 
 impl<'r> Load<'r> {
@@ -248,6 +251,7 @@ impl<'r> Load<'r> {
             self.clients[index] = Member::Active(Box::new(again));
             return Ok(());
         }
+        self.ended = active.client.result().map_or(now, |result| result.at).max(self.ended);
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
         self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {
             (Some((Outcome::Stored, took)), None) => {
@@ -280,7 +284,7 @@ impl<'r> Load<'r> {
     }
 
     fn report(&self) -> Result<ExitCode, String> {
-        let took = self.clock.now().saturating_since(Instant::ZERO);
+        let took = self.ended.saturating_since(Instant::ZERO);
         let times = self.clients.iter().filter_map(|client| match client {
             Member::Equal(took) => Some(*took),
             Member::Active(_) | Member::Failed => None,
@@ -294,11 +298,11 @@ impl<'r> Load<'r> {
             let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
             let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
             to_stdout(format_args!(
-                "seconds of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
-                seconds(*least),
-                seconds(median),
-                seconds(late),
-                seconds(*most),
+                "time of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
+                duration(*least),
+                duration(median),
+                duration(late),
+                duration(*most),
                 hundredths / 100,
                 hundredths % 100,
             ));

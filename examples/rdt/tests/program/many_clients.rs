@@ -153,6 +153,16 @@ fn a_load_test_verifies_the_content() {
     load.expect_end(0, "20 of 20 clients got back what they had sent");
 }
 
+/// Regression: each client stayed for a second to linger, which counted into the rate.
+#[test]
+fn the_rate_of_a_load_test_has_no_linger() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let (code, said) = run(&["load", &server.address, "--clients", "1", "--size", "1"]).end();
+    // Two lingers take 2 s.
+    assert!(code == 0 && said.contains("in all 2 B in ") && said.contains(" ms\n"), "{said}");
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_load_test_hears_of_a_closed_port() {
