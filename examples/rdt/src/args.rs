@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Peer};
@@ -175,6 +176,7 @@ impl From<Retry> for listener::Retry {
 #[derive(Args)]
 pub(crate) struct PutArgs {
     /// The file to send
+    #[arg(value_parser = PathBufValueParser::new().try_map(not_a_pipe))]
     pub(crate) file: PathBuf,
     /// The server: host or host:port. The first address of the host that answers gets the file
     #[arg(value_name = "ADDR")]
@@ -194,9 +196,10 @@ pub(crate) struct GetArgs {
     /// The server: host or host:port
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
-    /// The path to store it at, by default its name in the current folder. An existing file is replaced once the
-    /// download is complete, and keeps its permissions. A symbolic link to a file is itself replaced
-    #[arg(long, value_name = "FILE")]
+    /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
+    /// file is replaced once the download is complete, and keeps its permissions. A symbolic link to a file is itself
+    /// replaced
+    #[arg(long, short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -337,6 +340,15 @@ pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {
     NameBuf::new(text).map_err(|error| error.to_string())
+}
+
+/// The length of a pipe is not known in advance.
+fn not_a_pipe(file: PathBuf) -> Result<PathBuf, &'static str> {
+    if file.as_os_str() == "-" {
+        return Err("standard input has no known length, and is not supported yet: write it to a file, and send that \
+                    (a file named - is ./-)");
+    }
+    Ok(file)
 }
 
 fn parse_window(text: &str) -> Result<u32, String> {

@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
-use crate::progress::Progress;
+use crate::report::Report;
 use crate::settings::{self, Settings};
 use rdt_proto::connection::{CloseReason, HeapBudget, HeapWindow, Stats, Transmit};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
@@ -24,9 +24,7 @@ pub(crate) struct FileClient<F> {
     exchange: Exchange<Client, F>,
     /// The results of the disk. `None` if the storage needs none.
     finished: Option<Finished>,
-    progress: Progress,
-    /// Whether to print a message after a success.
-    announce: bool,
+    report: Report,
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
@@ -66,8 +64,7 @@ impl<F: Storage> FileClient<F> {
         settings: Settings,
         mut exchange: Exchange<Client, F>,
         finished: Option<Finished>,
-        progress: Progress,
-        announce: bool,
+        report: Report,
     ) -> Self {
         let request = match exchange.session.poll_output() {
             Some(Output::Header(header)) => header.to_vec(),
@@ -78,8 +75,7 @@ impl<F: Storage> FileClient<F> {
             state: State::Connecting(attempts.with_request(request)),
             exchange,
             finished,
-            progress,
-            announce,
+            report,
             started: Instant::ZERO,
             result: None,
             stopped: false,
@@ -123,7 +119,7 @@ impl<F: Storage> FileClient<F> {
                 let patience = attempts.patience();
                 self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
             } else if attempts.have_failed() && self.result.is_none() {
-                self.progress.finish(None);
+                self.report.progress.finish(None);
                 self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO, at: now });
             }
         }
@@ -141,19 +137,15 @@ impl<F: Storage> FileClient<F> {
             return;
         }
         let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
-        self.progress.update(arrived(bytes, &self.exchange.session, link, &self.settings), length);
+        self.report.progress.update(arrived(bytes, &self.exchange.session, link, &self.settings), length);
         if let Some(outcome) = outcome {
-            self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
+            self.report.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
             self.result = Some(TransferResult { outcome, bytes, took, at: now });
             // Only the close of the connection remains.
-            if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
-                let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
-                let server = link.server();
-                match outcome {
-                    Outcome::Stored => messages::to_stdout(format_args!("stored \"{name}\" on {server}: {done}")),
-                    _ => messages::to_stdout(format_args!("received \"{name}\" from {server}: {done}")),
-                }
+            if matches!(outcome, Outcome::Stored | Outcome::Received) {
+                let session = &self.exchange.session;
+                self.report.succeed(session.transfer(), session.name().as_str(), link.server(), bytes, took);
             }
             self.leave_by(now + settings::farewell(&self.settings.config));
         }
@@ -180,13 +172,13 @@ impl<F: Storage> FileClient<F> {
         let name = self.exchange.session.name();
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let link = match &self.state {
-            State::Connecting(_) if self.stopped => return Some(format!("stopped: \"{name}\" was not transferred")),
+            State::Connecting(_) if self.stopped => return Some(self.report.stopped(name.as_str())),
             State::Connecting(attempts) => return Some(attempts.failure(name.as_str(), &network)),
             State::Connected(connected) => &connected.link,
         };
         let (server, reason) = (link.server(), link.connection.ended());
-        let upload = self.exchange.session.transfer() == Transfer::Upload;
-        let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
+        let transfer = self.exchange.session.transfer();
+        let again = self.report.aftermath(transfer);
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
             Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
@@ -202,7 +194,7 @@ impl<F: Storage> FileClient<F> {
             None if self.exchange.is_committing() => {
                 format!("stopped: \"{name}\" was being stored: look whether it is there")
             }
-            Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
+            Some(Outcome::Cancelled) | None => self.report.stopped(name.as_str()),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
             Some(Outcome::CutShort) => {
                 format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
@@ -214,10 +206,7 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::Shrunk) => {
                 format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
             }
-            Some(Outcome::StorageFailed(error)) => {
-                let what = if upload { "cannot read on this machine" } else { "cannot write on this machine" };
-                format!("{what}: \"{name}\": {}", messages::storage_error(error, self.exchange.error()))
-            }
+            Some(Outcome::StorageFailed(error)) => self.report.storage_failure(transfer, error, self.exchange.error()),
             Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),
         })

@@ -2,8 +2,9 @@
 
 use crate::disk::{Call, Disk, Reader, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
+use crate::files::{CommitError, Folder, Sink, Source, Space, Target, is_reserved};
 use crate::settings::AnyStorage;
+use indicatif::HumanBytes;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, NameBuf};
 use std::ffi::{OsStr, OsString};
@@ -22,8 +23,8 @@ pub(crate) struct Files {
 enum Place {
     /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
     Beneath(Folder, Arc<Space>, IpAddr),
-    /// A client: the received content is stored under a name of its own, not under the name in the request.
-    Named(Folder, OsString),
+    /// A client: what takes the received content was opened before the request. The folder has the disk.
+    Into(Option<Sink>, Option<Folder>),
     /// A client: the file to send is open.
     One,
 }
@@ -43,9 +44,9 @@ impl Files {
         Self { disk, place: Place::Beneath(folder.clone(), space.clone(), host), open: Open::Nothing }
     }
 
-    /// Stores the received content as `name`, not under the name in the request.
-    pub(crate) fn named(disk: Disk, folder: &Folder, name: OsString) -> Self {
-        Self { disk, place: Place::Named(folder.clone(), name), open: Open::Nothing }
+    /// Writes the received content into `sink`. If it is a file, `folder` has it.
+    pub(crate) fn into(disk: Disk, sink: Sink, folder: Option<Folder>) -> Self {
+        Self { disk, place: Place::Into(Some(sink), folder), open: Open::Nothing }
     }
 
     /// Sends the file `source`.
@@ -61,8 +62,7 @@ impl Files {
                 Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
             }
             Place::Beneath(folder, ..) => Ok((folder.clone(), name.as_name().as_str().into())),
-            Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
-            Place::One => Err(ErrorKind::NotFound.into()),
+            Place::Into(..) | Place::One => Err(ErrorKind::NotFound.into()),
         }
     }
 
@@ -84,11 +84,22 @@ impl Files {
     }
 
     fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
+        if let Place::Into(sink, folder) = &mut self.place {
+            let free = folder.as_ref().map_or(u64::MAX, Folder::free_bytes);
+            if length > free {
+                let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
+                return Some(Err(io::Error::new(ErrorKind::StorageFull, why).into()));
+            }
+            // A session creates one file.
+            let Some(sink) = sink.take() else { return Some(Err(io::Error::from(ErrorKind::AlreadyExists).into())) };
+            self.open = Open::Writing(Writer::new(self.disk.clone(), sink));
+            return Some(Ok(Answer::Created));
+        }
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
             return Some(created.and_then(|created| created).map_err(Failure::from).map(|target| {
-                self.open = Open::Writing(Writer::new(self.disk.clone(), target));
+                self.open = Open::Writing(Writer::new(self.disk.clone(), Sink::File(target)));
                 Answer::Created
             }));
         }
@@ -96,7 +107,7 @@ impl Files {
             Ok((folder, name)) => {
                 let space = match &self.place {
                     Place::Beneath(_, space, host) => Some((space.clone(), *host)),
-                    Place::Named(..) | Place::One => None,
+                    Place::Into(..) | Place::One => None,
                 };
                 let create = move || create(&folder, &name, length, replace, space);
                 self.open = Open::Creating(self.disk.call(create));

@@ -14,6 +14,7 @@ use crate::loss::Loss;
 use crate::messages::{amount, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
+use crate::report::{Local, Report};
 use crate::settings::{AnyStorage, Settings};
 use crate::socket;
 use crate::socket::{RecvBuf, Socket};
@@ -178,9 +179,9 @@ impl<'r> Load<'r> {
         let bound = socket::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         socket.hear_icmp()?;
-        let progress = Progress::new(name.as_name().as_str(), true);
+        let report = Report::new(Progress::Quiet, Local::Memory, false);
         let attempts = Attempts::new(&self.servers, self.settings, patience);
-        let client = FileClient::new(attempts, self.settings, exchange, None, progress, false);
+        let client = FileClient::new(attempts, self.settings, exchange, None, report);
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 

@@ -13,7 +13,8 @@
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
-//! | `request` | runs a client on the loop, and reports its result |
+//! | `request`, `report` | runs a client on the loop, and reports its result |
+//! | `destination` | where a download goes |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `file_storage` | the storage of an exchange: files in a folder |
 //! | `disk` | threads for the disk: reads ahead, writes behind |
@@ -36,6 +37,7 @@ mod attempts;
 mod client;
 mod clock;
 mod demo;
+mod destination;
 mod disk;
 mod driver;
 mod endpoint;
@@ -53,6 +55,7 @@ mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod report;
 mod request;
 mod reset_keys;
 #[cfg(target_os = "linux")]
@@ -66,12 +69,14 @@ mod threads;
 mod usage;
 
 use args::{Command, GetArgs, PutArgs, ServeArgs, resolve};
+use destination::Destination;
 use driver::Driver;
 use file_storage::Files;
 use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use report::Local;
 use request::{Job, request};
 use reset_keys::ResetKeys;
 use server::{FileServer, Limits, Store};
@@ -198,30 +203,19 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
         Ok((session, Box::new(|disk| Files::one(disk, source))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(&args.server, &args.common, &Local::File(args.file.clone()), job, stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
-    let output = args.output.as_deref().unwrap_or_else(|| Path::new(args.name.as_name().as_str()));
-    if output.is_dir() {
-        return Err(format!("{} is a directory: give --output FILE", output.display()));
-    }
-    // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
-    // whose target is outside the folder.
-    if output.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
-    }
-    let file_name = output.file_name();
-    let file_name =
-        file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
+    let destination = Destination::of(args.output.as_deref(), &args.name)?;
     let job = || -> Result<Job, String> {
-        let session = Client::download(ClientConfig::default(), args.name.as_name());
-        let (folder, file_name) = (folder.clone(), file_name.to_owned());
-        Ok((session, Box::new(move |disk| Files::named(disk, &folder, file_name))))
+        // The free space of the disk is the limit.
+        let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
+        let session = Client::download(config, args.name.as_name());
+        let (sink, folder) = (destination.begin()?, destination.folder());
+        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(&args.server, &args.common, &destination.local(), job, stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {

@@ -4,7 +4,7 @@ use crate::output::{self, Stream};
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
-use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
+use rdt_proto::ftp::{ErrorCode, Outcome};
 use std::fmt::Display;
 
 /// Prints a line of the result.
@@ -75,11 +75,6 @@ pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, det
         Outcome::NoRequest => "it left without a request".into(),
         _ => "ended".into(),
     }
-}
-
-/// The reason for a storage failure of a client.
-pub(crate) fn storage_error(error: StorageError, detail: Option<&str>) -> String {
-    detail.map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// The meaning of an error code from the server, and what the user can do.

@@ -11,6 +11,7 @@ use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
+use crate::report::{Local, Report};
 use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::Client;
@@ -25,6 +26,7 @@ pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
 pub(crate) fn request(
     server: &str,
     common: &Common,
+    local: &Local,
     job: impl Fn() -> Result<Job, String>,
     stop: Stop,
 ) -> Result<ExitCode, String> {
@@ -39,10 +41,16 @@ pub(crate) fn request(
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
         let progress = Progress::new(session.name().as_str(), common.quiet);
+        let report = Report::new(progress, local.clone(), !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+        if matches!(local, Local::StandardOutput) {
+            // A thread that waits for the reader of the output ends with the program. Otherwise the end of the disk
+            // would wait for it.
+            std::mem::forget(disk.clone());
+        }
         let exchange = Exchange::new(session, files(disk));
         let attempts = Attempts::new(&servers, settings, patience);
-        let mut client = FileClient::new(attempts, settings, exchange, Some(finished), progress, !common.quiet);
+        let mut client = FileClient::new(attempts, settings, exchange, Some(finished), report);
         driver.run(&mut client).map_err(fail)?;
         match client.turned_away(driver.now()) {
             Some(again) => patience = again,

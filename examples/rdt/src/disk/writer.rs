@@ -1,7 +1,7 @@
 //! Writes a file behind its arrival.
 
 use super::{Call, Disk, Work, chunk};
-use crate::files::{CommitError, Target};
+use crate::files::{CommitError, Sink};
 use std::io;
 
 /// A file that is written in order. One chunk fills while another is written.
@@ -21,15 +21,15 @@ pub(crate) struct Writer {
 }
 
 enum State {
-    Idle(Target),
-    Writing(Call<(Target, Vec<u8>, io::Result<()>)>),
+    Idle(Sink),
+    Writing(Call<(Sink, Vec<u8>, io::Result<()>)>),
     Committing(Call<Result<(), CommitError>>),
     /// The file is committed, or a call has failed. The file waits to be removed.
-    Ended(Option<Target>, Option<io::Error>),
+    Ended(Option<Sink>, Option<io::Error>),
 }
 
 impl Writer {
-    pub(crate) fn new(disk: Disk, target: Target) -> Self {
+    pub(crate) fn new(disk: Disk, target: Sink) -> Self {
         Self { disk, state: State::Idle(target), filling: Vec::new(), spare: Vec::new(), taken: 0 }
     }
 

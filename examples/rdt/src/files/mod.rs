@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `folder` | which entries of a folder are read or replaced |
+//! | `sink` | what takes the content of a transfer: a file, or the standard output |
 //! | `source` | a file that is read, and whether it changed meanwhile |
 //! | `space` | the disk space that unfinished uploads may take |
 //! | `target` | a file that is stored |
@@ -18,12 +19,14 @@
 //! the same folder are never replaced.
 
 mod folder;
+mod sink;
 mod source;
 mod space;
 mod target;
 mod temporary;
 
 pub(crate) use folder::Folder;
+pub(crate) use sink::Sink;
 pub(crate) use source::Source;
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};

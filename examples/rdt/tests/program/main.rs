@@ -6,6 +6,7 @@
 mod addresses;
 #[cfg(target_os = "linux")]
 mod crashes;
+mod destinations;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
