@@ -7,6 +7,8 @@ use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
+use crate::progress::Step;
+use crate::progress_line::PathView;
 use crate::report::Report;
 use crate::settings::{self, Settings};
 use rdt_proto::connection::{CloseReason, HeapBudget, HeapWindow, Stats, Transmit};
@@ -136,8 +138,9 @@ impl<F: Storage> FileClient<F> {
             link.connection.leave();
             return;
         }
-        let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
-        self.report.progress.update(arrived(bytes, &self.exchange.session, link, &self.settings), length);
+        let bytes = self.exchange.session.bytes_done();
+        let step = || step(&self.exchange.session, link, &self.settings);
+        self.report.progress.update(now, step);
         if let Some(outcome) = outcome {
             self.report.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
@@ -148,6 +151,14 @@ impl<F: Storage> FileClient<F> {
                 self.report.succeed(session.transfer(), session.name().as_str(), link.server(), bytes, took);
             }
             self.leave_by(now + settings::farewell(&self.settings.config));
+        }
+    }
+
+    /// When the progress is to be drawn again.
+    fn progress_due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connecting(_) => None,
+            State::Connected(_) => self.report.progress.poll_timeout(),
         }
     }
 
@@ -211,6 +222,21 @@ impl<F: Storage> FileClient<F> {
             Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
+}
+
+/// What the request does now.
+fn step(session: &Client, link: &Link, settings: &Settings) -> Step {
+    let Some(total) = session.length() else { return Step::Asking };
+    let done = arrived(session.bytes_done(), session, link, settings);
+    if done >= total {
+        return Step::Storing { total };
+    }
+    let (path, sent) = (link.connection.path(), link.connection.stats().infos_sent);
+    // A receiver sees only the losses of its own few packets.
+    let knows_loss = session.transfer() == Transfer::Upload && sent > 0;
+    #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
+    let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
+    Step::Transferring { done, total, path: PathView { round_trip: path.srtt, loss: knows_loss.then(loss) } }
 }
 
 /// The number of the `done` bytes that have certainly crossed the network.
@@ -314,7 +340,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
             State::Connecting(attempts) => (attempts.poll_timeout(), None),
             State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.session.poll_timeout()),
         };
-        [link, session, self.leave_at].into_iter().flatten().min()
+        [link, session, self.leave_at, self.progress_due()].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {

@@ -116,7 +116,7 @@ impl Demo<'_> {
         let bytes = self.settings.config.max_datagram_len();
         let socket = socket::bind_towards(&[self.server]).map_err(fail)?;
         let mut driver = Driver::on(socket, bytes, loss, self.stop.clone()).map_err(fail)?;
-        let report = Report::new(Progress::new(title, false), Local::File(path.to_owned()), false);
+        let report = Report::new(Progress::new(title, &self.server.to_string()), Local::File(path.to_owned()), false);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         let exchange = Exchange::new(session, files(disk));
         let patience = Patience::new(driver.now(), &self.settings, false);

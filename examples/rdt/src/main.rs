@@ -27,7 +27,7 @@
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `usage` | the command line |
-//! | `messages`, `progress`, `packet_log`, `escape`, `output` | the printed output |
+//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
@@ -55,6 +55,8 @@ mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod progress_line;
+mod rate;
 mod report;
 mod request;
 mod reset_keys;

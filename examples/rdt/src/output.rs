@@ -13,6 +13,7 @@
 
 use crate::escape::escape;
 use crate::messages::error_text;
+use crate::progress;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -54,7 +55,7 @@ fn print_raw(stream: Stream, line: String) {
             Stream::Stderr => stderr.push(line),
         },
         None => {
-            let written = stream.write(line.as_bytes());
+            let written = progress::without_line(|| stream.write(line.as_bytes()));
             if matches!(stream, Stream::Stdout) {
                 note_failure(written);
             }

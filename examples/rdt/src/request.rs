@@ -12,9 +12,11 @@ use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
+use crate::settings::Settings;
 use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::Client;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// A session with the files that it sends or stores.
@@ -40,7 +42,7 @@ pub(crate) fn request(
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
-        let progress = Progress::new(session.name().as_str(), common.quiet);
+        let progress = progress(session.name().as_str(), server, &settings, common, local);
         let report = Report::new(progress, local.clone(), !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         if matches!(local, Local::StandardOutput) {
@@ -65,5 +67,15 @@ pub(crate) fn request(
             Ok(INTERRUPTED.into())
         }
         Some(failure) => Err(failure),
+    }
+}
+
+/// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
+fn progress(title: &str, server: &str, settings: &Settings, common: &Common, local: &Local) -> Progress {
+    let content_is_shown = matches!(local, Local::StandardOutput) && std::io::stdout().is_terminal();
+    match (common.quiet || content_is_shown, settings.is_verbose) {
+        (true, _) => Progress::Quiet,
+        (false, true) => Progress::lines(title),
+        (false, false) => Progress::new(title, server),
     }
 }

@@ -20,6 +20,8 @@ mod printed;
 mod replaced_files;
 mod runner;
 #[cfg(target_os = "linux")]
+mod screens;
+#[cfg(target_os = "linux")]
 mod slow_disk;
 mod socket_tcp;
 #[cfg(unix)]
