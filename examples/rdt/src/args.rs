@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::server_address::{self, ServerAddress};
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -7,11 +8,7 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Peer};
 use rdt_proto::ftp::NameBuf;
 use rdt_proto::listener;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-
-/// The default port of a server.
-const PORT: u16 = 6969;
 
 /// Reliable file transfer over UDP.
 #[derive(Parser)]
@@ -47,8 +44,8 @@ pub(crate) enum SocketTcpCommand {
     /// Send standard input as one message
     Send {
         /// The listener: host or host:port
-        #[arg(value_name = "ADDR")]
-        server: String,
+        #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+        server: ServerAddress,
         /// Which side closes: this side once the message has arrived (active), or the listener (passive)
         #[arg(long, value_enum, default_value_t = CloseRole::Active)]
         close: CloseRole,
@@ -65,7 +62,7 @@ pub(crate) enum SocketTcpCommand {
 #[derive(Args)]
 pub(crate) struct ListenArgs {
     /// The address to listen on: host, host:port, or port 0 for any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The largest message to accept, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_size)]
@@ -103,7 +100,7 @@ pub(crate) enum CloseRole {
 #[derive(Args)]
 pub(crate) struct ServeArgs {
     /// The address to listen on: host, host:port, or port 0 for any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The folder, created if it does not exist. Nothing outside of it is read or written
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -178,24 +175,25 @@ pub(crate) struct PutArgs {
     /// The file to send
     #[arg(value_parser = PathBufValueParser::new().try_map(not_a_pipe))]
     pub(crate) file: PathBuf,
-    /// The server: host or host:port. The first address of the host that answers gets the file
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
+    /// The server: host, host:port, or rdt://host:port with the name after a slash. The first address of the host that
+    /// answers gets the file
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
+    pub(crate) server: ServerAddress,
     /// The name to store it under, by default that of the file
     #[arg(long, value_parser = parse_name)]
-    pub(crate) name: Option<NameBuf>,
+    name: Option<NameBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
 #[derive(Args)]
 pub(crate) struct GetArgs {
-    /// The name of the file at the server
-    #[arg(value_parser = parse_name)]
-    pub(crate) name: NameBuf,
+    /// The name of the file at the server, or rdt://host:port/name without ADDR
+    #[arg(value_name = "NAME", value_parser = parse_wanted)]
+    wanted: Wanted,
     /// The server: host or host:port
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
+    server: Option<ServerAddress>,
     /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
     /// file is replaced once the download is complete, and keeps its permissions. A symbolic link to a file is itself
     /// replaced
@@ -203,6 +201,59 @@ pub(crate) struct GetArgs {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// A file at a server.
+#[derive(Clone, Debug)]
+enum Wanted {
+    Name(NameBuf),
+    At(ServerAddress),
+}
+
+fn parse_wanted(text: &str) -> Result<Wanted, String> {
+    if server_address::is_url(text) {
+        ServerAddress::parse(text).map(Wanted::At)
+    } else {
+        parse_name(text).map(Wanted::Name)
+    }
+}
+
+impl Cli {
+    /// Checks what no argument shows on its own. The error names the command.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        match &self.command {
+            Command::Put(args) => args.name().map(|_| ()).map_err(|why| ("put", why)),
+            Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
+            Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
+        }
+    }
+}
+
+impl PutArgs {
+    /// The name to store the file under. `None` for that of the file.
+    pub(crate) fn name(&self) -> Result<Option<&NameBuf>, &'static str> {
+        match (&self.name, self.server.name()) {
+            (Some(_), Some(_)) => Err("the address has a name already: leave --name out"),
+            (name, None) => Ok(name.as_ref()),
+            (None, name) => Ok(name),
+        }
+    }
+}
+
+impl GetArgs {
+    /// The name of the file, and its server.
+    pub(crate) fn request(&self) -> Result<(&NameBuf, &ServerAddress), &'static str> {
+        match (&self.wanted, &self.server) {
+            (Wanted::Name(_), None) => Err("the server is missing: give NAME ADDR, or rdt://host:port/name"),
+            (Wanted::Name(_), Some(server)) if server.name().is_some() => Err("the address has a name already"),
+            (Wanted::Name(name), Some(server)) => Ok((name, server)),
+            (Wanted::At(_), Some(_)) => Err("a URL names the server already: leave ADDR out"),
+            (Wanted::At(server), None) => {
+                let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?;
+                Ok((name, server))
+            }
+        }
+    }
 }
 
 #[derive(Args)]
@@ -221,8 +272,8 @@ pub(crate) struct DemoArgs {
 pub(crate) struct LoadArgs {
     /// The server: host or host:port. A client that finds no place there (--max-peers, --per-host) tries again until
     /// its --timeout
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+    pub(crate) server: ServerAddress,
     /// The number of clients
     #[arg(long, default_value_t = 100, value_parser = parse_count)]
     pub(crate) clients: usize,
@@ -297,45 +348,6 @@ impl Common {
         let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
         Settings { config, arq, congestion, window, is_verbose: self.verbose }
     }
-}
-
-/// Resolves `text` to the first of its addresses.
-pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
-    let first = resolve_all(text)?.first().copied();
-    first.ok_or_else(|| format!("cannot use the address {text}: it has no address"))
-}
-
-/// Resolves `text` to its addresses, with the default port if it names none.
-fn resolve_all(text: &str) -> Result<Vec<SocketAddr>, String> {
-    let explain = |why: String| format!("cannot use the address {text}: {why}");
-    // An IPv6 address alone also has colons, so `text` is first tried without a port.
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
-    let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
-    let mut addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
-    // Prefer IPv4, on which a server listens by default.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    Ok(addresses)
-}
-
-/// Resolves the addresses of a peer, which must name a host. There is at least one.
-///
-/// The unspecified address is for listening only. A datagram to it may reach this host, but the answer comes from
-/// another address and is ignored.
-pub(crate) fn resolve_peers(text: &str) -> Result<Vec<SocketAddr>, String> {
-    let addresses = resolve_all(text)?;
-    if addresses.is_empty() {
-        return Err(format!("cannot use the address {text}: it has no address"));
-    }
-    if addresses.iter().any(|address| address.ip().to_canonical().is_unspecified()) {
-        return Err(format!("cannot use the address {text}: it names no host; for this one, give 127.0.0.1 or ::1"));
-    }
-    Ok(addresses)
-}
-
-/// The first address of a peer.
-pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
-    Ok(resolve_peers(text)?[0])
 }
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {

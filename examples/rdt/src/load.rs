@@ -34,7 +34,7 @@ const BATCHES: usize = 8;
 const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
-    let servers = crate::args::resolve_peers(&args.server)?;
+    let servers = args.server.resolve()?;
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];

@@ -26,7 +26,7 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `usage` | the command line |
+//! | `args`, `server_address`, `usage` | the command line |
 //! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
@@ -63,6 +63,7 @@ mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod server;
+mod server_address;
 mod settings;
 mod socket;
 mod socket_tcp;
@@ -70,7 +71,7 @@ mod stop;
 mod threads;
 mod usage;
 
-use args::{Command, GetArgs, PutArgs, ServeArgs, resolve};
+use args::{Command, GetArgs, PutArgs, ServeArgs};
 use destination::Destination;
 use driver::Driver;
 use file_storage::Files;
@@ -113,7 +114,7 @@ fn watch() -> Result<Stop, String> {
 }
 
 fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
-    let address = resolve(&args.bind)?;
+    let address = server_address::resolve_bind(&args.bind)?;
     if !args.root.exists() {
         // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
@@ -196,7 +197,7 @@ fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
-    let name = match &args.name {
+    let name = match args.name()? {
         Some(name) => name.clone(),
         None => name_of(&args.file)?,
     };
@@ -209,15 +210,16 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
-    let destination = Destination::of(args.output.as_deref(), &args.name)?;
+    let (name, server) = args.request()?;
+    let destination = Destination::of(args.output.as_deref(), name)?;
     let job = || -> Result<Job, String> {
         // The free space of the disk is the limit.
         let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
-        let session = Client::download(config, args.name.as_name());
+        let session = Client::download(config, name.as_name());
         let (sink, folder) = (destination.begin()?, destination.folder());
         Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
     };
-    request(&args.server, &args.common, &destination.local(), job, stop)
+    request(server, &args.common, &destination.local(), job, stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {

@@ -1,6 +1,6 @@
 //! A request of a client: runs it on the event loop, and reports its result.
 
-use crate::args::{self, Common};
+use crate::args::Common;
 use crate::attempts::Attempts;
 use crate::client::FileClient;
 use crate::disk::{self, Disk};
@@ -12,6 +12,7 @@ use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
+use crate::server_address::ServerAddress;
 use crate::settings::Settings;
 use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
@@ -26,13 +27,13 @@ pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
 ///
 /// A client that the server turned away needs a new session with its files, which `job` makes.
 pub(crate) fn request(
-    server: &str,
+    server: &ServerAddress,
     common: &Common,
     local: &Local,
     job: impl Fn() -> Result<Job, String>,
     stop: Stop,
 ) -> Result<ExitCode, String> {
-    let servers = args::resolve_peers(server)?;
+    let servers = server.resolve()?;
     let settings = common.settings();
     let (mut session, mut files) = job()?;
     let loss = Loss::new(common.loss, common.seed);
@@ -42,7 +43,7 @@ pub(crate) fn request(
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
-        let progress = progress(session.name().as_str(), server, &settings, common, local);
+        let progress = progress(session.name().as_str(), &server.to_string(), &settings, common, local);
         let report = Report::new(progress, local.clone(), !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         if matches!(local, Local::StandardOutput) {

@@ -5,6 +5,7 @@ use crate::escape::{escape_lines, is_unprintable};
 use crate::messages::to_stderr;
 use crate::output;
 use clap::builder::Styles;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,8 +17,15 @@ const INVALID: u8 = 2;
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     // A message repeats arguments. Colours are escapes too, so it has none if an argument has any.
     let has_escapes = std::env::args_os().any(|argument| argument.to_string_lossy().contains(is_unprintable));
-    let command = if has_escapes { Cli::command().styles(Styles::plain()) } else { Cli::command() };
-    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut command = if has_escapes { Cli::command().styles(Styles::plain()) } else { Cli::command() };
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches)).and_then(|cli| match cli.check() {
+        Ok(()) => Ok(cli),
+        Err((name, why)) => {
+            let of = command.find_subcommand_mut(name).map(|of| of.error(ErrorKind::ArgumentConflict, why));
+            Err(of.unwrap_or_else(|| command.error(ErrorKind::ArgumentConflict, why)))
+        }
+    });
     parsed.map_err(|error| {
         if !error.use_stderr() {
             output::note_failure(error.print().and_then(|()| io::stdout().flush()));
