@@ -1,12 +1,9 @@
 //! The command line.
 
+use crate::common_args::{Common, parse_percent};
 use crate::server_address::{self, ServerAddress};
-use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use crate::transfer_args::{GetArgs, PutArgs};
 use clap::{Args, Parser, Subcommand};
-use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Peer};
-use rdt_proto::ftp::NameBuf;
 use rdt_proto::listener;
 use std::path::PathBuf;
 
@@ -170,54 +167,6 @@ impl From<Retry> for listener::Retry {
     }
 }
 
-#[derive(Args)]
-pub(crate) struct PutArgs {
-    /// The file to send
-    #[arg(value_parser = PathBufValueParser::new().try_map(not_a_pipe))]
-    pub(crate) file: PathBuf,
-    /// The server: host, host:port, or rdt://host:port with the name after a slash. The first address of the host that
-    /// answers gets the file
-    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
-    pub(crate) server: ServerAddress,
-    /// The name to store it under, by default that of the file
-    #[arg(long, value_parser = parse_name)]
-    name: Option<NameBuf>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Args)]
-pub(crate) struct GetArgs {
-    /// The name of the file at the server, or rdt://host:port/name without ADDR
-    #[arg(value_name = "NAME", value_parser = parse_wanted)]
-    wanted: Wanted,
-    /// The server: host or host:port
-    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
-    server: Option<ServerAddress>,
-    /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
-    /// file is replaced once the download is complete, and keeps its permissions. A symbolic link to a file is itself
-    /// replaced
-    #[arg(long, short, value_name = "PATH")]
-    pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-/// A file at a server.
-#[derive(Clone, Debug)]
-enum Wanted {
-    Name(NameBuf),
-    At(ServerAddress),
-}
-
-fn parse_wanted(text: &str) -> Result<Wanted, String> {
-    if server_address::is_url(text) {
-        ServerAddress::parse(text).map(Wanted::At)
-    } else {
-        parse_name(text).map(Wanted::Name)
-    }
-}
-
 impl Cli {
     /// Checks what no argument shows on its own. The error names the command.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
@@ -225,33 +174,6 @@ impl Cli {
             Command::Put(args) => args.name().map(|_| ()).map_err(|why| ("put", why)),
             Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
             Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
-        }
-    }
-}
-
-impl PutArgs {
-    /// The name to store the file under. `None` for that of the file.
-    pub(crate) fn name(&self) -> Result<Option<&NameBuf>, &'static str> {
-        match (&self.name, self.server.name()) {
-            (Some(_), Some(_)) => Err("the address has a name already: leave --name out"),
-            (name, None) => Ok(name.as_ref()),
-            (None, name) => Ok(name),
-        }
-    }
-}
-
-impl GetArgs {
-    /// The name of the file, and its server.
-    pub(crate) fn request(&self) -> Result<(&NameBuf, &ServerAddress), &'static str> {
-        match (&self.wanted, &self.server) {
-            (Wanted::Name(_), None) => Err("the server is missing: give NAME ADDR, or rdt://host:port/name"),
-            (Wanted::Name(_), Some(server)) if server.name().is_some() => Err("the address has a name already"),
-            (Wanted::Name(name), Some(server)) => Ok((name, server)),
-            (Wanted::At(_), Some(_)) => Err("a URL names the server already: leave ADDR out"),
-            (Wanted::At(server), None) => {
-                let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?;
-                Ok((name, server))
-            }
         }
     }
 }
@@ -284,103 +206,10 @@ pub(crate) struct LoadArgs {
     pub(crate) common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct Common {
-    /// The implementation at the other end
-    #[arg(long, value_enum, default_value_t = Profile::Note)]
-    profile: Profile,
-    /// With --profile rostov: the retransmission mechanism of the other end, which is not visible on the wire
-    #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
-    peer_method: PeerMethod,
-    /// Give up after this silence of the other side, in seconds, or twice as long where no answer is pending. The
-    /// default is 10 for the first answer (16 with --profile rostov and selective repeat), then 30 and 60
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: Option<u64>,
-    /// The retransmission mechanism. The default is selective-repeat, or stop-and-wait if the other end uses it: it
-    /// takes one packet at a time
-    #[arg(long, value_enum)]
-    arq: Option<Mechanism>,
-    /// The congestion controller, which bounds the data in flight
-    #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
-    congestion: Congestion,
-    /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
-    /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
-    /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait
-    #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
-    window: Option<u32>,
-    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
-    /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
-    /// --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads one packet each 0.1 s
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
-    segment: Option<u16>,
-    /// Lose this percentage of sent datagrams, to exercise loss recovery
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
-    pub(crate) loss: f64,
-    /// With --loss: the seed that selects the lost datagrams
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Print errors only (a server still prints its address)
-    #[arg(long)]
-    pub(crate) quiet: bool,
-    /// Print each packet, timer, loss and state of each connection to the standard error output
-    #[arg(short, long)]
-    verbose: bool,
-}
-
-impl Common {
-    pub(crate) fn settings(&self) -> Settings {
-        let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
-        // Only one packet is in flight towards this peer, with any mechanism and window.
-        let is_single = config.peer == Peer::RostovStopAndWait;
-        let single_segment = settings::SINGLE_SEGMENT.filter(|_| is_single);
-        let default = if config.framing.is_base_only() { config.segment } else { settings::SEGMENT };
-        let segment = self.segment.or(single_segment).unwrap_or(default);
-        // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
-        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { segment };
-        let config = Config { segment, recv_segment, ..config };
-        let congestion = self.congestion;
-        let is_fixed = config.framing.is_base_only() || congestion == Congestion::Fixed;
-        let (arq, window) = match (is_single, is_fixed) {
-            (true, _) => (Mechanism::StopAndWait, settings::SINGLE_WINDOW),
-            (false, true) => (Mechanism::SelectiveRepeat, settings::FIXED_WINDOW),
-            (false, false) => (Mechanism::SelectiveRepeat, settings::WINDOW),
-        };
-        let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
-        Settings { config, arq, congestion, window, is_verbose: self.verbose }
-    }
-}
-
-fn parse_name(text: &str) -> Result<NameBuf, String> {
-    NameBuf::new(text).map_err(|error| error.to_string())
-}
-
-/// The length of a pipe is not known in advance.
-fn not_a_pipe(file: PathBuf) -> Result<PathBuf, &'static str> {
-    if file.as_os_str() == "-" {
-        return Err("standard input has no known length, and is not supported yet: write it to a file, and send that \
-                    (a file named - is ./-)");
-    }
-    Ok(file)
-}
-
-fn parse_window(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
-        _ => Err("not a number from 1 to 65536".into()),
-    }
-}
-
 fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=1_000_000).contains(&count) => Ok(count),
         _ => Err("not a number from 1 to 1000000".into()),
-    }
-}
-
-fn parse_percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("not a number from 0 to 100".into()),
     }
 }
 

@@ -26,7 +26,7 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `server_address`, `usage` | the command line |
+//! | `args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
 //! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
@@ -36,6 +36,7 @@ mod args;
 mod attempts;
 mod client;
 mod clock;
+mod common_args;
 mod demo;
 mod destination;
 mod disk;
@@ -69,9 +70,10 @@ mod socket;
 mod socket_tcp;
 mod stop;
 mod threads;
+mod transfer_args;
 mod usage;
 
-use args::{Command, GetArgs, PutArgs, ServeArgs};
+use args::{Command, ServeArgs};
 use destination::Destination;
 use driver::Driver;
 use file_storage::Files;
@@ -86,6 +88,7 @@ use server::{FileServer, Limits, Store};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
+use transfer_args::{GetArgs, PutArgs};
 
 fn main() -> ExitCode {
     let cli = match usage::parse() {

@@ -1,8 +1,8 @@
 //! A request of a client: runs it on the event loop, and reports its result.
 
-use crate::args::Common;
 use crate::attempts::Attempts;
 use crate::client::FileClient;
+use crate::common_args::Common;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
