@@ -4,12 +4,15 @@ use crate::common_args::{Common, parse_percent};
 use crate::server_address::{self, ServerAddress};
 use crate::transfer_args::{GetArgs, PutArgs};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use rdt_proto::listener;
 use std::path::PathBuf;
 
+const AFTER_HELP: &str = "`rdt completions SHELL` prints completions, and `rdt man [COMMAND]` a manual page.";
+
 /// Reliable file transfer over UDP.
 #[derive(Parser)]
-#[command(name = "rdt", version)]
+#[command(name = "rdt", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -31,6 +34,18 @@ pub(crate) enum Command {
     /// Speak the other protocol, SocketTCP: messages in text segments of 16 bytes
     #[command(subcommand)]
     SocketTcp(SocketTcpCommand),
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of a command, or of the program
+    #[command(hide = true)]
+    Man {
+        /// The command, such as put, or socket-tcp send
+        command: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -174,6 +189,7 @@ impl Cli {
             Command::Put(args) => args.name().map(|_| ()).map_err(|why| ("put", why)),
             Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
             Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
+            Command::Completions { .. } | Command::Man { .. } => Ok(()),
         }
     }
 }

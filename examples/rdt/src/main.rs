@@ -27,6 +27,7 @@
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
+//! | `generated` | completions of shells, and manual pages |
 //! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
@@ -47,6 +48,7 @@ mod escape;
 mod exchange;
 mod file_storage;
 mod files;
+mod generated;
 mod link;
 mod load;
 mod loss;
@@ -102,6 +104,8 @@ fn main() -> ExitCode {
         Command::Get(args) => watch().and_then(|stop| get(args, stop)),
         Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
         Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
+        Command::Completions { shell } => Ok(generated::completions(*shell)),
+        Command::Man { command } => generated::manual(command),
         Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
     };
     let code = done.unwrap_or_else(|failure| {

@@ -65,3 +65,43 @@ fn a_listener_that_loses_a_message_ends_without_success() {
     listener.interrupt();
     listener.expect_end(1, "cannot write to the standard output: no space left on device");
 }
+
+/// Runs a shell that only checks the syntax of a script.
+#[cfg(target_os = "linux")]
+fn expect_syntax(shell: &str, script: &std::path::Path) {
+    if let Ok(status) = std::process::Command::new(shell).arg("-n").arg(script).status() {
+        assert!(status.success(), "{shell} does not understand its completions");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn completions_know_commands_and_options() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.client(shell);
+        run_with_output(&["completions", shell], &script).expect_end(0, "");
+        let text = std::fs::read_to_string(&script).unwrap();
+        for word in ["socket-tcp", "put", "congestion", "output"] {
+            assert!(text.contains(word), "{shell}: {word}");
+        }
+    }
+    ["bash", "zsh", "fish"].into_iter().for_each(|shell| expect_syntax(shell, &place.client(shell)));
+    run(&["completions", "csh"]).expect_end(2, "invalid value 'csh'");
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    for (command, title, text) in [
+        (&[][..], ".TH rdt 1", "rdt\\-put(1)"),
+        (&["put"], ".TH rdt\\-put 1", "The file to send"),
+        (&["socket-tcp", "send"], ".TH rdt\\-socket\\-tcp\\-send 1", "Which side closes"),
+    ] {
+        let (code, page) = run(&[&["man"], command].concat()).end();
+        assert!(code == 0 && page.contains(&title.replace("\\-", "-")) && page.contains(text), "{page}");
+    }
+    run(&["man", "none"]).expect_end(
+        1,
+        "there is no command \"none\" for a manual page; give one of: serve, put, get, demo, load, socket-tcp",
+    );
+}
