@@ -183,6 +183,17 @@ impl From<Retry> for listener::Retry {
 }
 
 impl Cli {
+    /// Whether the standard output has objects.
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.command {
+            Command::Serve(args) => args.common.json,
+            Command::Put(args) => args.common.json,
+            Command::Get(args) => args.common.json,
+            Command::Load(args) => args.common.json,
+            Command::Demo(_) | Command::SocketTcp(_) | Command::Completions { .. } | Command::Man { .. } => false,
+        }
+    }
+
     /// Checks what no argument shows on its own. The error names the command.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         match &self.command {

@@ -157,8 +157,8 @@ impl<F: Storage> FileClient<F> {
     /// When the progress is to be drawn again.
     fn progress_due(&self) -> Option<Instant> {
         match &self.state {
-            State::Connecting(_) => None,
-            State::Connected(_) => self.report.progress.poll_timeout(),
+            State::Connected(_) if self.result.is_none() => self.report.progress.poll_timeout(),
+            State::Connecting(_) | State::Connected(_) => None,
         }
     }
 

@@ -40,9 +40,12 @@ pub(crate) struct Common {
     /// With --loss: the seed that selects the lost datagrams
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Print errors only (a server still prints its address)
+    /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print objects to the standard output, one a line: progress, results, requests and errors
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Print each packet, timer, loss and state of each connection to the standard error output
     #[arg(short, long)]
     verbose: bool,

@@ -10,8 +10,9 @@ use crate::client::FileClient;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
+use crate::json::{self, Record, Spread};
 use crate::loss::Loss;
-use crate::messages::{amount, duration, error_text, to_stderr, to_stdout};
+use crate::messages::{self, amount, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     }
     if stop.count() > 0 {
         load.stop();
-        to_stderr("stopped");
+        messages::fail("stopped", INTERRUPTED);
         return Ok(INTERRUPTED.into());
     }
     load.report()
@@ -264,6 +265,9 @@ impl<'r> Load<'r> {
             _ => {
                 let failure = active.client.failure(active.socket.network_error()).unwrap_or_default();
                 to_stderr(format_args!("client {}: {failure}", index + 1));
+                if json::is_chosen() {
+                    Record::ClientError { client: index + 1, message: &failure }.print();
+                }
                 Member::Failed
             }
         };
@@ -294,20 +298,40 @@ impl<'r> Load<'r> {
         times.sort_unstable();
         let (equal, all) = (times.len(), self.clients.len());
         let bytes = 2 * equal as u64 * self.size as u64;
-        to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
-        if let (Some(least), Some(most)) = (times.first(), times.last()) {
+        let spread = times.first().zip(times.last()).map(|(least, most)| {
             let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
-            let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
-            to_stdout(format_args!(
-                "time of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
-                duration(*least),
-                duration(median),
-                duration(late),
-                duration(*most),
-                hundredths / 100,
-                hundredths % 100,
-            ));
+            [*least, median, late, *most]
+        });
+        if json::is_chosen() {
+            print_object(all, equal, bytes, took, spread);
+        } else {
+            print_text(all, equal, bytes, took, spread);
         }
         if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} of {all} clients failed", all - equal)) }
     }
+}
+
+/// Prints the result. `spread` is the least, the median, the 99th percentile and the most of the clients' times.
+fn print_text(all: usize, equal: usize, bytes: u64, took: Duration, spread: Option<[Duration; 4]>) {
+    to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
+    if let Some([least, median, late, most]) = spread {
+        let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
+        to_stdout(format_args!(
+            "time of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
+            duration(least),
+            duration(median),
+            duration(late),
+            duration(most),
+            hundredths / 100,
+            hundredths % 100,
+        ));
+    }
+}
+
+fn print_object(clients: usize, equal: usize, bytes: u64, took: Duration, spread: Option<[Duration; 4]>) {
+    let client_seconds = spread.map(|spread| {
+        let [least, median, percentile_99, most] = spread.map(json::seconds);
+        Spread { least, median, percentile_99, most }
+    });
+    Record::Load { clients, equal, bytes, seconds: json::seconds(took), client_seconds }.print();
 }

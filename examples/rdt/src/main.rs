@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
+//! | `request_line` | what a server prints about a request |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
@@ -28,7 +29,7 @@
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
 //! | `generated` | completions of shells, and manual pages |
-//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `output` | the printed output |
+//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `json`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
@@ -49,6 +50,7 @@ mod exchange;
 mod file_storage;
 mod files;
 mod generated;
+mod json;
 mod link;
 mod load;
 mod loss;
@@ -62,6 +64,7 @@ mod progress_line;
 mod rate;
 mod report;
 mod request;
+mod request_line;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
@@ -92,11 +95,17 @@ use std::process::ExitCode;
 use stop::Stop;
 use transfer_args::{GetArgs, PutArgs};
 
+/// The exit code of a failure.
+const FAILURE: u8 = 1;
+
 fn main() -> ExitCode {
     let cli = match usage::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    if cli.is_json() {
+        json::choose();
+    }
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
         Command::Serve(args) => serve(args),
@@ -109,8 +118,8 @@ fn main() -> ExitCode {
         Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
     };
     let code = done.unwrap_or_else(|failure| {
-        messages::to_stderr(failure);
-        ExitCode::FAILURE
+        messages::fail(&failure, FAILURE);
+        FAILURE.into()
     });
     usage::checked(code)
 }
@@ -160,7 +169,7 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     if !args.common.quiet {
         messages::to_stderr(restriction);
     }
-    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
+    messages::serving(&args.root, bound);
     let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
         let server =

@@ -1,11 +1,14 @@
 //! The text that the program prints.
 
+use crate::json::{self, Record};
 use crate::output::{self, Stream};
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome};
 use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::Path;
 
 /// Prints a line of the result.
 pub(crate) fn to_stdout(line: impl Display) {
@@ -15,6 +18,23 @@ pub(crate) fn to_stdout(line: impl Display) {
 /// Prints a line of progress or an error message.
 pub(crate) fn to_stderr(line: impl Display) {
     output::print(Stream::Stderr, &format!("rdt: {line}"));
+}
+
+/// Prints why the command fails, and for `--json` also an object.
+pub(crate) fn fail(failure: &str, exit_code: u8) {
+    to_stderr(failure);
+    if json::is_chosen() {
+        Record::Error { message: failure, exit_code }.print();
+    }
+}
+
+/// Prints that a server is ready.
+pub(crate) fn serving(root: &Path, address: SocketAddr) {
+    if json::is_chosen() {
+        Record::Serving { root: root.display().to_string(), address: address.to_string() }.print();
+    } else {
+        to_stdout(format_args!("serving {} on {address}", root.display()));
+    }
 }
 
 /// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)". A few bytes in a short time

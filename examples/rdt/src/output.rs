@@ -48,6 +48,11 @@ pub(crate) fn print(stream: Stream, line: &str) {
     print_raw(stream, format!("{}\n", escape(line)));
 }
 
+/// Prints an object, which is one line of printable characters.
+pub(crate) fn print_object(object: &str) {
+    print_raw(Stream::Stdout, format!("{object}\n"));
+}
+
 fn print_raw(stream: Stream, line: String) {
     match QUEUES.get() {
         Some([stdout, stderr]) => match stream {

@@ -3,11 +3,14 @@
 //! Several lines are printed when content begins to arrive, once a second, and after a success. Only a successful
 //! transfer shows "100 %".
 
+use crate::json::{self, Record};
 use crate::messages::to_stderr;
 use crate::progress_line::{PathView, View, fit};
 use crate::rate::Rate;
+use crate::request_line::command;
 use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use rdt_proto::ftp::Transfer;
 use rdt_proto::{Duration, Instant};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -41,6 +44,17 @@ pub(crate) enum Progress {
     Quiet,
     Line(Line),
     Lines { title: String, last: Option<Instant> },
+    Objects(Objects),
+}
+
+/// The objects of `--json`.
+pub(crate) struct Objects {
+    transfer: Transfer,
+    title: String,
+    rate: Rate,
+    /// The time of the next object. The first comes a second after the first content.
+    next: Option<Instant>,
+    sample_at: Instant,
 }
 
 /// The line on a terminal.
@@ -70,6 +84,12 @@ impl Progress {
         Self::Lines { title: title.into(), last: None }
     }
 
+    /// Objects of `--json`.
+    pub(crate) fn objects(transfer: Transfer, title: &str) -> Self {
+        let rate = Rate::default();
+        Self::Objects(Objects { transfer, title: title.into(), rate, next: None, sample_at: Instant::ZERO })
+    }
+
     pub(crate) fn update(&mut self, now: Instant, step: impl FnOnce() -> Step) {
         match self {
             Self::Quiet => {}
@@ -77,6 +97,14 @@ impl Progress {
                 if line.next <= now {
                     line.next = now + DRAW_INTERVAL;
                     line.draw(now, step());
+                }
+            }
+            Self::Objects(objects) => {
+                if objects.sample_at <= now {
+                    objects.sample_at = now + DRAW_INTERVAL;
+                    if let Step::Transferring { done, total, path } = step() {
+                        objects.print(now, done, total, path);
+                    }
                 }
             }
             Self::Lines { title, last } => {
@@ -92,11 +120,12 @@ impl Progress {
         }
     }
 
-    /// When the line is to be drawn again.
+    /// When the line is to be drawn again, until the end of the transfer.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match self {
-            Self::Line(line) if !line.bar.is_finished() => Some(line.next),
-            Self::Line(_) | Self::Quiet | Self::Lines { .. } => None,
+            Self::Line(line) => Some(line.next),
+            Self::Objects(objects) => Some(objects.sample_at),
+            Self::Quiet | Self::Lines { .. } => None,
         }
     }
 
@@ -105,8 +134,28 @@ impl Progress {
         match (self, total) {
             (Self::Line(line), _) => line.remove(),
             (Self::Lines { title, .. }, Some(total)) => print_percent(title, 100, total),
-            (Self::Lines { .. }, None) | (Self::Quiet, _) => {}
+            (Self::Lines { .. }, None) | (Self::Quiet | Self::Objects(_), _) => {}
         }
+    }
+}
+
+impl Objects {
+    fn print(&mut self, now: Instant, bytes: u64, length: u64, path: PathView) {
+        self.rate.sample(now, bytes);
+        if now < *self.next.get_or_insert(now + LINE_INTERVAL) {
+            return;
+        }
+        self.next = Some(now + LINE_INTERVAL);
+        let record = Record::Progress {
+            request: command(self.transfer),
+            name: &self.title,
+            bytes,
+            length,
+            bytes_per_second: self.rate.per_second(),
+            round_trip_seconds: path.round_trip.map(json::seconds),
+            loss_percent: path.loss,
+        };
+        record.print();
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a client says about its request: the progress, the result, and what became of the local file.
 
 use crate::destination::advice;
+use crate::json::{self, Record};
 use crate::messages::{self, to_stderr, to_stdout};
 use crate::progress::Progress;
+use crate::request_line;
 use rdt_proto::Duration;
 use rdt_proto::ftp::{StorageError, Transfer};
 use std::net::SocketAddr;
@@ -15,6 +17,16 @@ pub(crate) enum Local {
     StandardOutput,
     /// A load test compares the content with what it sent.
     Memory,
+}
+
+impl Local {
+    fn path(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::StandardOutput => "-".into(),
+            Self::Memory => String::new(),
+        }
+    }
 }
 
 pub(crate) struct Report {
@@ -33,6 +45,11 @@ impl Report {
     pub(crate) fn succeed(&self, transfer: Transfer, name: &str, server: SocketAddr, bytes: u64, took: Duration) {
         if !self.announces {
             return;
+        }
+        if json::is_chosen() {
+            let (request, file) = (request_line::command(transfer), self.local.path());
+            let (server, seconds) = (server.to_string(), json::seconds(took));
+            return Record::Result { request, name, file, server, bytes, seconds }.print();
         }
         let what = match transfer {
             Transfer::Upload => format!("stored \"{name}\" on {server}"),

@@ -16,7 +16,7 @@ use crate::server_address::ServerAddress;
 use crate::settings::Settings;
 use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
-use rdt_proto::ftp::Client;
+use rdt_proto::ftp::{Client, Transfer};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -43,8 +43,9 @@ pub(crate) fn request(
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
-        let progress = progress(session.name().as_str(), &server.to_string(), &settings, common, local);
-        let report = Report::new(progress, local.clone(), !common.quiet);
+        let progress =
+            progress(session.transfer(), session.name().as_str(), &server.to_string(), &settings, common, local);
+        let report = Report::new(progress, local.clone(), common.json || !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         if matches!(local, Local::StandardOutput) {
             // A thread that waits for the reader of the output ends with the program. Otherwise the end of the disk
@@ -64,7 +65,7 @@ pub(crate) fn request(
     match client.failure(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) if client.was_stopped() => {
-            messages::to_stderr(failure);
+            messages::fail(&failure, INTERRUPTED);
             Ok(INTERRUPTED.into())
         }
         Some(failure) => Err(failure),
@@ -72,10 +73,18 @@ pub(crate) fn request(
 }
 
 /// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
-fn progress(title: &str, server: &str, settings: &Settings, common: &Common, local: &Local) -> Progress {
+fn progress(
+    transfer: Transfer,
+    title: &str,
+    server: &str,
+    settings: &Settings,
+    common: &Common,
+    local: &Local,
+) -> Progress {
     let content_is_shown = matches!(local, Local::StandardOutput) && std::io::stdout().is_terminal();
     match (common.quiet || content_is_shown, settings.is_verbose) {
         (true, _) => Progress::Quiet,
+        (false, _) if common.json => Progress::objects(transfer, title),
         (false, true) => Progress::lines(title),
         (false, false) => Progress::new(title, server),
     }

@@ -6,13 +6,14 @@ use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Space};
-use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
+use crate::request_line::{self, End};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
 use mio::Waker;
 use rdt_proto::connection::{Config, HeapBudget, HeapWindow, ProgressLimits, Transmit};
-use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
+use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
 use rdt_proto::listener::{
     AcceptError, Address as _, Busy, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry,
 };
@@ -213,8 +214,10 @@ impl FileServer {
             served.reported = true;
             self.report.served += 1;
             if !self.quiet {
-                let address = self.peers.address(served.peer);
-                print_request(now, address, served, &request_outcome(outcome, ended, served.exchange.error()));
+                let client = self.peers.address(served.peer).map(|address| address.peer);
+                let (error, took) = (served.exchange.error(), now.saturating_since(served.started));
+                let end = End { outcome, reason: ended, error, took };
+                request_line::print(client, &served.exchange.session, &end);
             }
         }
         if ended.is_some() {
@@ -288,23 +291,6 @@ impl Report {
             if std::mem::replace(&mut self.reported, bytes) != bytes {
                 to_stderr(self.line(active, peers));
             }
-        }
-    }
-}
-
-fn print_request(now: Instant, address: Option<Address>, served: &Served, text: &str) {
-    let session = &served.exchange.session;
-    let client = address.map_or(String::new(), |address| address.peer.to_string());
-    let request = match (session.transfer(), session.name()) {
-        (Some(Transfer::Upload), Some(name)) => format!("put \"{name}\""),
-        (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
-        _ => "request".into(),
-    };
-    match session.bytes_done() {
-        0 => to_stdout(format_args!("{client} {request}: {text}")),
-        bytes => {
-            let amount = amount(bytes, now.saturating_since(served.started));
-            to_stdout(format_args!("{client} {request}: {text}; {amount}"));
         }
     }
 }

@@ -69,6 +69,9 @@ impl PutArgs {
 impl GetArgs {
     /// The name of the file, and its server.
     pub(crate) fn request(&self) -> Result<(&NameBuf, &ServerAddress), &'static str> {
+        if self.common.json && self.output.as_deref().is_some_and(|output| output.as_os_str() == "-") {
+            return Err("--json and the content cannot both go to the standard output: give --output FILE");
+        }
         match (&self.wanted, &self.server) {
             (Wanted::Name(_), None) => Err("the server is missing: give NAME ADDR, or rdt://host:port/name"),
             (Wanted::Name(_), Some(server)) if server.name().is_some() => Err("the address has a name already"),

@@ -10,6 +10,7 @@ mod destinations;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+mod json;
 mod many_clients;
 #[cfg(target_os = "linux")]
 mod one_event;
