@@ -46,6 +46,8 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         None => generate(folder.path()).map_err(fail)?,
     };
     let name = crate::name_of(&original)?;
+    // A file that cannot be sent is an error before anything starts.
+    drop(Source::open(&original)?);
 
     let settings = Settings::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));

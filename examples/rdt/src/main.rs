@@ -244,7 +244,10 @@ fn open_folder(path: &Path) -> Result<Folder, String> {
 
 /// The name under which the server stores `file`.
 fn name_of(file: &Path) -> Result<NameBuf, String> {
-    let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
-    let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;
+    let unnamed = || format!("cannot read {} on this machine: it is a folder: give a file in it", file.display());
+    let name = file.file_name().ok_or_else(unnamed)?;
+    let name = name
+        .to_str()
+        .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
     NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
 }

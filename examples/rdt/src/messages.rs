@@ -101,15 +101,15 @@ pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, det
 pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
-        ErrorCode::NoSuchFile => "it has no such file",
-        ErrorCode::TooLarge => "the file is larger than it accepts",
+        ErrorCode::NoSuchFile => "it has no such file; check the name",
+        ErrorCode::TooLarge => "the file is larger than it accepts; ask its operator for a larger --max-size",
         ErrorCode::NameNotAllowed => "it does not allow this name; choose another one",
         ErrorCode::Exists => "it has a file of this name and does not replace it; choose another name",
-        ErrorCode::NoSpace => "it has no space left",
+        ErrorCode::NoSpace => "it has no space left; try again later, or tell its operator",
         ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
         ErrorCode::Busy => "it is busy; try again later",
         ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
-        ErrorCode::NotPermitted => "it does not permit that",
+        ErrorCode::NotPermitted => "it does not permit that; ask its operator",
         ErrorCode::Cancelled => "it was stopped there",
         ErrorCode::Other(_) => "for a reason that this version does not know",
     }

@@ -185,7 +185,11 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     // The resolver of the system knows the names of zones.
     let found = (host, port).to_socket_addrs().map_err(|error| match host.split_once('%') {
         Some((_, zone)) => format!("this machine has no network interface {zone:?} for it"),
-        None => error.to_string(),
+        None => {
+            let why = error.to_string();
+            let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why).to_lowercase();
+            format!("no address is known for this host ({why}): check the name and the network")
+        }
     });
     let mut addresses: Vec<_> = found?.collect();
     if addresses.is_empty() {

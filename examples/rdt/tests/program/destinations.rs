@@ -19,29 +19,6 @@ fn a_folder_gets_the_file_under_its_own_name() {
     }
 }
 
-/// Regression: a file `none` was stored.
-#[test]
-fn a_trailing_separator_names_a_folder_that_must_exist() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    std::fs::write(place.server("a"), "content").unwrap();
-    std::fs::write(place.client("file"), "old").unwrap();
-    std::fs::create_dir_all(place.client("there/a")).unwrap();
-    for (output, why) in [
-        ("none/", "no such folder: create it, or give --output FILE"),
-        ("none/.", "no such folder: create it, or give --output FILE"),
-        ("file/", "it is not a folder: give --output FILE"),
-        ("none/a", "no such file or directory: create its folder, or give another --output"),
-        ("there", "it is a folder: give --output FILE"),
-    ] {
-        let path = format!("{}/{output}", place.client("").display());
-        let named = if output == "there" { format!("{path}/a") } else { path.clone() };
-        let failed = get(&server.address, Path::new(&path));
-        failed.expect_end(1, &format!("rdt: cannot write {named} on this machine: {why}\n"));
-    }
-    assert_eq!(Place::names(&place.client("")), ["file", "there"]);
-}
-
 /// Regression: the content had arrived before the error. Here nothing listens, and the error is not about that.
 #[cfg(target_os = "linux")]
 #[test]
@@ -128,12 +105,4 @@ mod standard_output {
         output.read_to_end(&mut read).unwrap();
         assert!(!read.is_empty());
     }
-}
-
-#[test]
-fn standard_input_is_no_file_named_with_a_hyphen() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    run(&["put", "-", &server.address]).expect_end(2, "standard input has no known length");
-    assert!(Place::names(&place.server("")).is_empty());
 }

@@ -1,7 +1,7 @@
 //! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the
 //! server keeps serving.
 
-use crate::runner::{Place, Running, SLOW, Server, run, write_large};
+use crate::runner::{Place, Running, SLOW, Server, write_large};
 use std::fs::File;
 
 /// Options with a short timeout, so that a lost peer is detected soon.
@@ -116,21 +116,6 @@ fn a_link_out_of_the_folder_is_not_followed() {
     std::os::unix::fs::symlink(place.client("secret"), place.server("link")).unwrap();
     place.get("link", &server.address, &[]).expect_end(1, "does not permit");
     assert_eq!(Place::names(&place.client("")), ["secret"]);
-}
-
-#[test]
-fn a_request_that_cannot_start_names_the_reason() {
-    let place = Place::new();
-    let nowhere = "127.0.0.1:1";
-    std::fs::write(place.client("a"), "a").unwrap();
-    place.put(&place.client(""), nowhere, &[]).expect_end(1, "is a directory");
-    place.put(&place.client("none"), nowhere, &[]).expect_end(1, "no such file");
-    place.put(&place.client("a"), nowhere, &["--name", "../a"]).expect_end(2, "path separator");
-    run(&["get", "CON", nowhere]).expect_end(2, "reserved");
-    place.put(&place.client("a"), "0.0.0.0:6969", &[]).expect_end(1, "names no host");
-    run(&["get", "b", "[::]:6969"]).expect_end(1, "names no host");
-    run(&["get", "a"]).expect_end(2, "Usage");
-    run(&["put", "a", nowhere, "--loss", "101"]).expect_end(2, "0 to 100");
 }
 
 #[cfg(unix)]

@@ -45,7 +45,7 @@ fn a_transfer_ends_with_one_object() {
     let (code, printed) = objects(place.get("a", &address, &["--json"]));
     assert_eq!((code, printed.into_iter().map(without_times).collect()), (0, vec![result("get", &file)]));
     let (code, printed) = objects(place.get("none", &address, &["--json"]));
-    let message = format!("{address} refused \"none\": it has no such file");
+    let message = format!("{address} refused \"none\": it has no such file; check the name");
     assert_eq!((code, printed), (1, vec![json!({ "type": "error", "message": message, "exit_code": 1 })]));
 
     let mut request = |request, name, ok, message, bytes| {

@@ -30,3 +30,4 @@ mod space;
 #[cfg(target_os = "linux")]
 mod stalled_clients;
 mod transfers;
+mod user_errors;

@@ -135,17 +135,6 @@ fn clients_that_are_turned_away_after_the_handshake_try_again() {
 }
 
 #[test]
-fn a_limit_out_of_range_is_reported_with_its_option() {
-    for options in
-        [["--max-peers", "0"], ["--per-host", "many"], ["--retry", "perhaps"], ["--threads", "0"], ["--threads", "65"]]
-    {
-        let (code, said) = run(&[&["serve"], &options[..]].concat()).end();
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(options[0]) && said.contains(options[1]), "{said}");
-    }
-}
-
-#[test]
 fn a_load_test_verifies_the_content() {
     let place = Place::new();
     let server = place.serve(&["--loss", "2"]);
