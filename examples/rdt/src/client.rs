@@ -214,9 +214,7 @@ impl<F: Storage> FileClient<F> {
                 format!("{server} refused \"{name}\": {}", messages::refusal(code))
             }
             Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
-            Some(Outcome::Shrunk) => {
-                format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
-            }
+            Some(Outcome::Shrunk) => self.report.shrunk(name.as_str()),
             Some(Outcome::StorageFailed(error)) => self.report.storage_failure(transfer, error, self.exchange.error()),
             Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),

@@ -32,7 +32,8 @@
 //! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `json`, `output` | the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
-//! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
+//! Exit codes: 0 success, or a server that was stopped, 1 failure (also of the standard
+//! output), 2 invalid command line, 130 interrupted.
 
 mod args;
 mod attempts;

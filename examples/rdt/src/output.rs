@@ -110,6 +110,13 @@ pub(crate) fn start() -> io::Result<()> {
 pub(crate) fn finish() {
     for queue in QUEUES.get().into_iter().flatten() {
         queue.finish(Instant::now() + END_LIMIT);
+        if matches!(queue.stream, Stream::Stdout) {
+            // That stream did not take the report either.
+            match queue.dropped.swap(0, Ordering::Relaxed) {
+                0 => {}
+                count => print(Stream::Stderr, &format!("rdt: {}", dropped_text(count))),
+            }
+        }
         let bytes = queue.message_bytes.load(Ordering::Relaxed);
         if bytes > 0 {
             print(Stream::Stderr, &format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
@@ -140,6 +147,7 @@ enum Entry {
 }
 
 struct Queue {
+    stream: Stream,
     entries: SyncSender<Entry>,
     /// The number of lines dropped since the last report.
     dropped: &'static AtomicU64,
@@ -159,7 +167,7 @@ impl Queue {
         let (entries, waiting) = sync_channel(LINES);
         let print = move || print_all(stream, &waiting, dropped, message_bytes);
         thread::Builder::new().name("output".into()).spawn(print)?;
-        Ok(Self { entries, dropped, message_bytes })
+        Ok(Self { stream, entries, dropped, message_bytes })
     }
 
     fn push(&self, line: String) {
@@ -233,11 +241,15 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
 fn report_dropped(stream: Stream, dropped: &AtomicU64) {
     let count = dropped.swap(0, Ordering::Relaxed);
     if count > 0 {
-        let line = format!("rdt: {count} lines of output were dropped: they were not read, or could not be written\n");
+        let line = format!("rdt: {}\n", dropped_text(count));
         if stream.write(line.as_bytes()).is_err() {
             dropped.fetch_add(count, Ordering::Relaxed);
         }
     }
+}
+
+fn dropped_text(count: u64) -> String {
+    format!("{count} lines of output were dropped: they were not read, or could not be written")
 }
 
 #[cfg(test)]
@@ -249,7 +261,7 @@ mod tests {
         static DROPPED: AtomicU64 = AtomicU64::new(0);
         static BYTES: AtomicUsize = AtomicUsize::new(0);
         let (entries, waiting) = sync_channel(3);
-        let queue = Queue { entries, dropped: &DROPPED, message_bytes: &BYTES };
+        let queue = Queue { stream: Stream::Stdout, entries, dropped: &DROPPED, message_bytes: &BYTES };
         let push = |len| queue.push_message(String::new(), vec![0; len]);
         assert!(push(MESSAGE_BYTES - 1));
         assert!(!push(2));

@@ -82,6 +82,15 @@ impl Report {
         }
     }
 
+    /// The failure of a file that became shorter while it was sent.
+    pub(crate) fn shrunk(&self, name: &str) -> String {
+        let which = match &self.local {
+            Local::File(path) => format!("{} on this machine", path.display()),
+            Local::StandardOutput | Local::Memory => format!("\"{name}\""),
+        };
+        format!("{which} became shorter while it was sent: it is not stored; send it again")
+    }
+
     /// A failure of this machine: what it could not do, why, and what the user can do. `detail` is the message of the
     /// operating system.
     pub(crate) fn storage_failure(&self, transfer: Transfer, error: StorageError, detail: Option<&str>) -> String {

@@ -277,7 +277,8 @@ fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
     let mut server = place.serve(&[]);
     let client = put_large(&place, &server, &[]);
     std::fs::OpenOptions::new().write(true).open(place.client("large")).unwrap().set_len(1_000).unwrap();
-    client.expect_end(1, "became shorter");
+    let path = place.client("large").display().to_string();
+    client.expect_end(1, &format!("rdt: {path} on this machine became shorter while it was sent"));
     server.running.expect("cancelled by the client");
     expect_old_at_server(&place);
 }

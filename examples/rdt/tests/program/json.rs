@@ -1,6 +1,6 @@
 //! The objects of `--json`.
 
-use crate::runner::{Place, Running, SLOW, run, write_large};
+use crate::runner::{Place, Running, run, write_large};
 use serde_json::{Value, json};
 
 /// The objects that a program prints. Other lines are those of the standard error output.
@@ -65,7 +65,7 @@ fn progress_is_an_object_a_second() {
     let place = Place::new();
     let server = place.serve(&[]);
     write_large(&place.client("large"));
-    let options = [&["--json"], &SLOW[..]].concat();
+    let options = ["--json", "--loss", "40"];
     let mut client = place.put(&place.client("large"), &server.address, &options);
     let first: Value = serde_json::from_str(&client.expect("\"type\":\"progress\"")).unwrap();
     let second: Value = serde_json::from_str(&client.expect("\"type\":\"progress\"")).unwrap();

@@ -50,6 +50,19 @@ fn a_failed_write_to_the_standard_output_is_no_success() {
     assert!(place.server("a").exists() && output.exists());
 }
 
+/// The result of a server is not its log, but the end says that the log has gaps.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_says_at_its_end_that_lines_were_lost() {
+    let place = Place::new();
+    let (root, state) = (place.server("").display().to_string(), place.client("state").display().to_string());
+    let arguments = ["serve", "--bind", "127.0.0.1:0", "--root", &root, "--state", &state];
+    let mut server = run_with_output(&arguments, std::path::Path::new("/dev/full"));
+    server.expect("restricted");
+    server.terminate();
+    server.expect_end(0, "rdt: 1 lines of output were dropped");
+}
+
 /// The result of a listener is the messages that it prints.
 #[cfg(target_os = "linux")]
 #[test]
