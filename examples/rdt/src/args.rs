@@ -155,9 +155,9 @@ pub(crate) struct ServeArgs {
     /// transfer continues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
-    /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
-    /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
-    /// the user's state folder, on Linux `~/.local/state`
+    /// The folder of the file `reset-keys-ADDRESS-PORT`, by which a restarted server tells its clients that it does not
+    /// know them. The server makes the file, only its owner can read it, and it stays until it is deleted. The folder
+    /// must not lie beneath --root. The default is `rdt` in the user's state folder, on Linux `~/.local/state`
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]

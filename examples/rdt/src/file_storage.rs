@@ -1,6 +1,6 @@
 //! The storage of an exchange: files in a folder, with the disk work on other threads.
 
-use crate::disk::{Call, Disk, Reader, Writer};
+use crate::disk::{Call, Disk, Reader, Work, Writer};
 use crate::exchange::{Failure, Storage, Task};
 use crate::files::{CommitError, Folder, Sink, Source, Space, Target, is_reserved};
 use crate::settings::AnyStorage;
@@ -77,7 +77,7 @@ impl Files {
             }));
         }
         match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
+            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(Work::Read, move || folder.read(&name))),
             Err(error) => return Some(Err(error.into())),
         }
         None
@@ -110,7 +110,7 @@ impl Files {
                     Place::Into(..) | Place::One => None,
                 };
                 let create = move || create(&folder, &name, length, replace, space);
-                self.open = Open::Creating(self.disk.call(create));
+                self.open = Open::Creating(self.disk.call(Work::Write, create));
             }
             Err(error) => return Some(Err(error.into())),
         }
@@ -155,7 +155,8 @@ impl Storage for Files {
 }
 
 impl Files {
-    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is withdrawn.
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is
+    /// withdrawn.
     fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}

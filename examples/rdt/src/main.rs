@@ -100,6 +100,9 @@ use transfer_args::{GetArgs, PutArgs};
 const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
+    // By default this signal ends the program. With a handler, the write fails.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
     let cli = match usage::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -155,12 +158,16 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
     let bound = sockets[0].local_addr().map_err(fail)?;
-    let keys = match ResetKeys::load(args.state.as_deref()) {
-        Ok(keys) => Some(keys),
-        Err(why) if args.state.is_some() => return Err(why),
-        Err(why) => {
-            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
-            None
+    let keys = if address.port() == 0 {
+        Some(ResetKeys::fresh().map_err(fail)?)
+    } else {
+        match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
+            Ok(keys) => Some(keys),
+            Err(why) if args.state.is_some() => return Err(why),
+            Err(why) => {
+                messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
+                None
+            }
         }
     };
     let restriction = restrict(&store.folder, args);

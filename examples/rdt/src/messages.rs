@@ -6,6 +6,7 @@ use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,8 +60,9 @@ pub(crate) fn duration(took: Duration) -> String {
 }
 
 /// The reason for the early end of a connection.
-pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
-    match reason {
+pub(crate) fn end_reason(reason: Option<CloseReason>) -> Cow<'static, str> {
+    let text = match reason {
+        Some(reason @ CloseReason::Version { .. }) => return reason.to_string().into(),
         Some(CloseReason::HandshakeTimedOut) => "no answer came",
         Some(CloseReason::TimedOut) => "it stopped answering",
         Some(CloseReason::NoProgress) => "it answers, but no data reaches it; try a smaller --segment",
@@ -72,7 +74,8 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
         Some(CloseReason::Finished) => "it closed",
         Some(CloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",
-    }
+    };
+    text.into()
 }
 
 /// The outcome of a request at a server. `detail` is the message of the server's operating system.

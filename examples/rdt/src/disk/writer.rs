@@ -63,7 +63,7 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let rest = std::mem::take(&mut self.filling);
-                State::Committing(self.disk.call_for(Work::Flush, move || {
+                State::Committing(self.disk.call(Work::Flush, move || {
                     target.write(&rest)?;
                     target.commit()
                 }))
@@ -101,8 +101,8 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let mut bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
-                let work = if target.will_flush(bytes.len()) { Work::Flush } else { Work::Transfer };
-                State::Writing(self.disk.call_for(work, move || {
+                let work = if target.will_flush(bytes.len()) { Work::Flush } else { Work::Write };
+                State::Writing(self.disk.call(work, move || {
                     let result = target.write(&bytes);
                     bytes.clear();
                     (target, bytes, result)
@@ -116,11 +116,11 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Ended(None, None)) {
-            State::Idle(target) | State::Ended(Some(target), _) => self.disk.dispose(target),
+            State::Idle(target) | State::Ended(Some(target), _) => self.disk.dispose(Work::Write, target),
             // The thread completes the commit.
             State::Committing(_) | State::Ended(None, _) => {}
             // The result, with the file, may have arrived already.
-            State::Writing(call) => self.disk.dispose(call),
+            State::Writing(call) => self.disk.dispose(Work::Write, call),
         }
     }
 }

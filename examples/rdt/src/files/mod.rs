@@ -27,7 +27,7 @@ mod temporary;
 
 pub(crate) use folder::Folder;
 pub(crate) use sink::Sink;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, without_waiting};
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};
 pub(crate) use temporary::is_reserved;

@@ -76,18 +76,18 @@ impl Source {
 
 /// Opens a pipe or a device without waiting for its other end. It has no effect on a regular file.
 #[cfg(unix)]
-pub(super) fn without_waiting<O: Flags>(options: &mut O) -> &mut O {
+pub(crate) fn without_waiting<O: Flags>(options: &mut O) -> &mut O {
     options.flags(libc::O_NONBLOCK | libc::O_NOCTTY)
 }
 
 #[cfg(not(unix))]
-pub(super) fn without_waiting<O>(options: &mut O) -> &mut O {
+pub(crate) fn without_waiting<O>(options: &mut O) -> &mut O {
     options
 }
 
 /// The options of two crates that open files.
 #[cfg(unix)]
-pub(super) trait Flags {
+pub(crate) trait Flags {
     fn flags(&mut self, flags: i32) -> &mut Self;
 }
 

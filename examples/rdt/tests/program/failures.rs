@@ -2,7 +2,9 @@
 //! server keeps serving.
 
 use crate::runner::{Place, Running, SLOW, Server, write_large};
+use rdt_proto::wire::{Framing, OptionsWriter, Packet};
 use std::fs::File;
+use std::net::UdpSocket;
 
 /// Options with a short timeout, so that a lost peer is detected soon.
 const IMPATIENT: [&str; 2] = ["--timeout", "1"];
@@ -136,7 +138,7 @@ fn a_source_without_permission_is_reported() {
 fn a_server_that_never_answers_is_reported() {
     let place = Place::new();
     std::fs::write(place.client("a"), "a").unwrap();
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let put = place.put(&place.client("a"), &address, &IMPATIENT);
     let get = place.get("a", &address, &IMPATIENT);
@@ -157,13 +159,30 @@ fn a_closed_port_is_reported() {
     put.expect_end(1, "nothing listens on 127.0.0.1:1");
 }
 
+/// A server of another version of the protocol.
+#[test]
+fn a_client_says_both_versions_if_they_differ() {
+    let place = Place::new();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = place.get("a", &server.local_addr().unwrap().to_string(), &[]);
+    let mut buf = [0; 2_000];
+    let (len, from) = server.recv_from(&mut buf).unwrap();
+    let Ok(Packet::Connect(options)) = Framing::NOTE.decode(&buf[..len]) else { panic!("{:?}", &buf[..len]) };
+    let (framing, mut space) = (Framing::tagged(options.tag().unwrap()), [0; 8]);
+    let answer = Packet::ConnAck(OptionsWriter::new(&mut space).version(7).unwrap().finish());
+    let len = answer.encode(&framing, &mut buf).unwrap();
+    server.send_to(&buf[..len], from).unwrap();
+    client.expect_end(1, "the peer speaks version 7 of extended mode, this side version 1");
+}
+
 /// The second server knows none of the clients of the first, and says so.
 #[test]
 #[cfg(unix)]
 fn a_client_hears_that_its_server_was_restarted() {
     let place = Place::new();
-    let server = place.serve(&[]);
-    let address = server.address.clone();
+    // The keys of a server belong to its port.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let server = place.serve(&["--bind", &address]);
     let client = put_large(&place, &server, &["--timeout", "600"]);
     server.running.kill();
     let again = place.serve(&["--bind", &address]);

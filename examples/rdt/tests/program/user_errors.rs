@@ -153,7 +153,7 @@ const FILES: [Row; 16] = [
         "rdt: cannot use the folder {client}/none/a: no such file or directory*",
     ),
     ("serve --root {small} --bind 127.0.0.1:0", "rdt: cannot use the folder {small}: not a directory*"),
-    ("serve --root {client} --state {small} --bind 127.0.0.1:0", "rdt: cannot keep keys in {small}: *"),
+    ("serve --root {client} --state {small} --bind {free}", "rdt: cannot keep keys in {small}: *"),
 ];
 
 /// Answers of a server, and none.
@@ -237,6 +237,8 @@ impl Setting {
             ("{full}", self.full.clone()),
             ("{silent}", self.silent.clone()),
             ("{closed}", "127.0.0.1:1".into()),
+            // On Linux all addresses of 127.0.0.0/8 belong to this host.
+            ("{free}", self.silent.replace("127.0.0.1", "127.0.0.9")),
         ];
         places.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
