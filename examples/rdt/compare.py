@@ -25,7 +25,7 @@ def rdt(program, address, name, options):
     command = [program, "bench", address, "--seconds", str(SECONDS), "--json", *options]
     said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     rates = {f"{name} {way}": said[f"{way}_bits_per_second"] / 1e9 for way in ("up", "down")}
-    times = {f"request, {name} {part}": said["request_us"][part] for part in ("idle", "up", "down")}
+    times = {f"request, {name} {part}": said[part] for part in ("idle", "beside_up", "beside_down")}
     return rates, times
 
 
@@ -95,7 +95,7 @@ def rounds(program, count):
                 for name, rate in some.items():
                     rates.setdefault(name, []).append(rate)
                 for name, parts in requests.items():
-                    times.setdefault(name, []).append((parts["median"] / 1e3, parts["p99"] / 1e3))
+                    times.setdefault(name, []).append((parts["median"] * 1e3, parts["percentile_99"] * 1e3))
                 shown = {name: round(rate, 2) for name, rate in some.items()}
                 print(f"round {index + 1} of {count}:", shown, flush=True)
         finally:

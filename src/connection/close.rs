@@ -32,6 +32,9 @@ use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
+/// How often a last FIN is sent, after the peer's: for about four default lingers, or twelve timeouts.
+const MOST_LAST_FINS: u8 = 13;
+
 /// The state of the outgoing direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outgoing {
@@ -172,6 +175,13 @@ impl Close {
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
         let first = Some(IncomingState::FinAckDue);
         let Some(state) = self.incoming.map_or(first, |fin| fin.state.on_fin()) else { return false };
+        if self.incoming.is_none()
+            && self.peer.fin_tries().is_none()
+            && let Outgoing::FinSent(fin) = &mut self.outgoing
+        {
+            // From now on our FIN is the last one.
+            fin.count_again();
+        }
         self.incoming = Some(Incoming { since: now, state });
         if self.peer.one_fin_closes_both() {
             self.outgoing = Outgoing::Closed;
@@ -232,7 +242,9 @@ impl Close {
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         let Outgoing::FinSent(fin) = &mut self.outgoing else { return false };
         let expired = fin.handle_timeout(now);
-        if expired && self.peer.fin_tries().is_some_and(|(tries, _)| fin.sent() >= tries) {
+        // A peer that answers anything but the last FIN would hold its place.
+        let most = self.peer.fin_tries().map(|(tries, _)| tries).or(self.incoming.map(|_| MOST_LAST_FINS));
+        if expired && most.is_some_and(|most| fin.sent() >= most) {
             self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {
                 // From now on this side sends only FINACK, and only in answer to a FIN or FINACK.

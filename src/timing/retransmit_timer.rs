@@ -41,6 +41,11 @@ impl RetransmitTimer {
         self.sent
     }
 
+    /// Counts from the last transmission on.
+    pub(crate) fn count_again(&mut self) {
+        self.sent = self.sent.min(1);
+    }
+
     /// Counts a transmission, and makes the packet due again at `deadline`.
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);

@@ -1,9 +1,9 @@
 //! How long a side that has answered the last FIN lingers.
 
 use harness::base::*;
-use harness::extended::ExtendedTrace;
+use harness::extended::{ExtendedTrace, sack};
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Ignored};
+use rdt_proto::connection::{CloseReason, Config, Ignored};
 use rdt_proto::wire::Packet;
 
 /// Both sides close, this side first. Asserts how long it lingers.
@@ -73,6 +73,38 @@ fn linger_follows_the_config_and_is_at_least_three_timeouts() {
     client.expect(FINACK);
     client.sleep(20_000, 20_000);
     assert!(client.machine.is_drained());
+}
+
+/// Regression: a peer that had closed, and answered anything but FIN, held its place for its progress limit.
+#[test]
+fn a_peer_that_never_answers_the_last_fin_is_left_after_thirteen() {
+    for answer in [Packet::Probe { nonce: 1, for_window: false, padding: &[] }, Packet::Fin, sack(1, 0, 1, &[])] {
+        let mut client = ExtendedTrace::established(Config::default());
+        client.peer_sends(Packet::Fin);
+        client.machine.close();
+        let (start, mut fins) = (client.now, 0);
+        while client.machine.ended().is_none() {
+            fins += client.drain_names().iter().filter(|name| *name == "Fin").count();
+            client.receive(answer);
+            client.elapse_with_loss(100);
+        }
+        assert_eq!(client.machine.ended(), Some(CloseReason::Finished), "{answer:?}");
+        let seconds = client.now.saturating_since(start).as_secs();
+        assert!((4..=6).contains(&seconds), "{seconds} s, {fins} FINs");
+    }
+}
+
+/// An outage before the peer's FIN does not count.
+#[test]
+fn a_last_fin_is_counted_from_the_fin_of_the_peer_on() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.close();
+    client.elapse_with_loss(20_000);
+    client.peer_sends(Packet::Fin);
+    client.elapse_with_loss(2_000);
+    assert_eq!(client.machine.ended(), None);
+    client.peer_sends(Packet::FinAck);
+    assert_eq!(client.machine.ended(), Some(CloseReason::Finished));
 }
 
 /// Both sides close, the peer first. The machine has not yet answered the last packet of the peer.

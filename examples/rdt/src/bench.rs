@@ -4,17 +4,20 @@
 //! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each on
 //! a new connection. The server must allow it: see [`memory_file`](crate::memory_file).
 
-use crate::args::Common;
 use crate::attempts::Attempts;
 use crate::binding;
 use crate::client::FileClient;
+use crate::common_args::Common;
 use crate::driver::Driver;
 use crate::exchange::{Exchange, Failure, Storage, Task};
+use crate::json::{self, Record};
 use crate::loss::Loss;
 use crate::memory_file;
 use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
+use crate::report::{Local, Report};
+use crate::server_address::ServerAddress;
 use crate::settings::{AnyStorage, Settings};
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::connection::Connection;
@@ -41,20 +44,17 @@ const WARM_UP: f64 = 0.2;
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
     /// The server, which must run with --bench: host or host:port
-    #[arg(value_name = "ADDR")]
-    server: String,
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+    server: ServerAddress,
     /// The time of each of the three parts: small requests alone, beside an upload, and beside a download
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Print one JSON object. Rates are in bits a second, times in microseconds
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 pub(crate) fn run(args: &BenchArgs, stop: &Stop) -> Result<ExitCode, String> {
-    let servers = crate::args::resolve_peers(&args.server)?;
+    let servers = args.server.resolve()?;
     let bench = Bench { args, servers, settings: args.common.settings(), stop };
     let measured = bench.measure();
     if stop.count() > 0 {
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &BenchArgs, stop: &Stop) -> Result<ExitCode, String> {
     }
     let (idle, up, down) = measured?;
     let parts = [("idle", &idle), ("up", &up.requests), ("down", &down.requests)];
-    if args.json {
-        let latency = parts.map(|(name, requests)| format!("\"{name}\":{}", requests.json())).join(",");
-        let rates = format!("\"up_bits_per_second\":{},\"down_bits_per_second\":{}", up.rate * 8, down.rate * 8);
-        to_stdout(format_args!("{{\"seconds\":{},{rates},\"request_us\":{{{latency}}}}}", args.seconds));
+    if json::is_chosen() {
+        let (up_bits_per_second, down_bits_per_second) = (up.rate.saturating_mul(8), down.rate.saturating_mul(8));
+        let [idle, beside_up, beside_down] = parts.map(|(_, requests)| requests.object());
+        Record::Bench { up_bits_per_second, down_bits_per_second, idle, beside_up, beside_down }.print();
         return Ok(ExitCode::SUCCESS);
     }
     to_stdout(format_args!("up {}, down {}", rate_text(up.rate), rate_text(down.rate)));
@@ -185,7 +185,8 @@ impl Bench<'_> {
     ) -> Result<FileClient<Content>, String> {
         let exchange = Exchange::new(session, Content(meter));
         let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
-        let mut client = FileClient::new(attempts, self.settings, exchange, None, Progress::Quiet, false);
+        let report = Report::new(Progress::Quiet, Local::Memory, false);
+        let mut client = FileClient::new(attempts, self.settings, exchange, None, report);
         driver.run(&mut client).map_err(|error| failed(&error))?;
         Ok(client)
     }
@@ -307,10 +308,9 @@ impl Requests {
         self.0.get(rank - 1).copied().unwrap_or(0)
     }
 
-    fn json(&self) -> String {
-        let (count, median, late, most) =
-            (self.0.len(), self.percentile(50), self.percentile(99), self.percentile(100));
-        format!("{{\"count\":{count},\"median\":{median},\"p99\":{late},\"max\":{most}}}")
+    fn object(&self) -> json::Requests {
+        let seconds = |percent| json::seconds(rdt_proto::Duration::from_micros(self.percentile(percent)));
+        json::Requests { count: self.0.len(), median: seconds(50), percentile_99: seconds(99), most: seconds(100) }
     }
 
     fn text(&self) -> String {
@@ -343,7 +343,6 @@ mod tests {
         assert_eq!([50, 99, 100].map(|percent| requests.percentile(percent)), [100, 198, 200]);
         assert_eq!(Requests(vec![7]).percentile(99), 7);
         assert_eq!(Requests(Vec::new()).percentile(99), 0);
-        assert_eq!(requests.json(), "{\"count\":200,\"median\":100,\"p99\":198,\"max\":200}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The storage of an exchange: files in a folder, with the disk work on other threads.
 
 use crate::access::Access;
-use crate::disk::{Call, Disk, Reader, Writer};
+use crate::disk::{Call, Disk, Reader, Work, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, IfTaken, Source, Space, Target, is_reserved};
+use crate::files::{CommitError, Folder, IfTaken, Sink, Source, Space, Target, is_reserved};
 use crate::memory_file::{MemoryFile, is_memory_file};
 use crate::server::Store;
 use crate::settings::AnyStorage;
+use indicatif::HumanBytes;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, NameBuf};
 use std::ffi::{OsStr, OsString};
@@ -27,8 +28,8 @@ pub(crate) struct Files {
 enum Place {
     /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
     Beneath(Store, IpAddr),
-    /// A client: the received content is stored under a name of its own, not under the name in the request.
-    Named(Folder, OsString),
+    /// A client: what takes the received content was opened before the request. The folder has the disk.
+    Into(Option<Sink>, Option<Folder>),
     /// A client: the file to send is open.
     One,
 }
@@ -50,9 +51,9 @@ impl Files {
         Self::new(disk, Place::Beneath(store.clone(), host), Open::Nothing)
     }
 
-    /// Stores the received content as `name`, not under the name in the request.
-    pub(crate) fn named(disk: Disk, folder: &Folder, name: OsString) -> Self {
-        Self::new(disk, Place::Named(folder.clone(), name), Open::Nothing)
+    /// Writes the received content into `sink`. If it is a file, `folder` has it.
+    pub(crate) fn into(disk: Disk, sink: Sink, folder: Option<Folder>) -> Self {
+        Self::new(disk, Place::Into(Some(sink), folder), Open::Nothing)
     }
 
     /// Sends the file `source`.
@@ -74,8 +75,8 @@ impl Files {
     fn if_taken(&self, replace: bool) -> IfTaken {
         match &self.place {
             Place::Beneath(Store { access: Access::WriteOnly, .. }, _) => IfTaken::Rename,
-            Place::Beneath(..) | Place::Named(..) | Place::One if replace => IfTaken::Replace,
-            Place::Beneath(..) | Place::Named(..) | Place::One => IfTaken::Refuse,
+            Place::Beneath(..) | Place::Into(..) | Place::One if replace => IfTaken::Replace,
+            Place::Beneath(..) | Place::Into(..) | Place::One => IfTaken::Refuse,
         }
     }
 
@@ -86,8 +87,7 @@ impl Files {
                 Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
             }
             Place::Beneath(store, _) => Ok((store.folder.clone(), name.as_name().as_str().into())),
-            Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
-            Place::One => Err(ErrorKind::NotFound.into()),
+            Place::Into(..) | Place::One => Err(ErrorKind::NotFound.into()),
         }
     }
 
@@ -124,7 +124,7 @@ impl Files {
             return Some(Err(error.into()));
         }
         match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
+            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(Work::Read, move || folder.read(&name))),
             Err(error) => return Some(Err(error.into())),
         }
         None
@@ -134,11 +134,22 @@ impl Files {
         if let Some(opened) = self.open_memory(name) {
             return Some(opened.map(|_| Answer::Created));
         }
+        if let Place::Into(sink, folder) = &mut self.place {
+            let free = folder.as_ref().map_or(u64::MAX, Folder::free_bytes);
+            if length > free {
+                let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
+                return Some(Err(io::Error::new(ErrorKind::StorageFull, why).into()));
+            }
+            // A session creates one file.
+            let Some(sink) = sink.take() else { return Some(Err(io::Error::from(ErrorKind::AlreadyExists).into())) };
+            self.open = Open::Writing(Writer::new(self.disk.clone(), sink));
+            return Some(Ok(Answer::Created));
+        }
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
             return Some(created.and_then(|created| created).map_err(Failure::from).map(|target| {
-                self.open = Open::Writing(Writer::new(self.disk.clone(), target));
+                self.open = Open::Writing(Writer::new(self.disk.clone(), Sink::File(target)));
                 Answer::Created
             }));
         }
@@ -146,11 +157,11 @@ impl Files {
             Ok((folder, name)) => {
                 let space = match &self.place {
                     Place::Beneath(store, host) => Some((store.space.clone(), *host)),
-                    Place::Named(..) | Place::One => None,
+                    Place::Into(..) | Place::One => None,
                 };
                 let if_taken = self.if_taken(replace);
                 let create = move || create(&folder, &name, length, if_taken, space);
-                self.open = Open::Creating(self.disk.call(create));
+                self.open = Open::Creating(self.disk.call(Work::Write, create));
             }
             Err(error) => return Some(Err(error.into())),
         }
@@ -209,7 +220,8 @@ impl Storage for Files {
 }
 
 impl Files {
-    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is withdrawn.
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is
+    /// withdrawn.
     fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}

@@ -70,11 +70,20 @@ pub(crate) fn open(path: &Path, root: &Path) -> Result<Option<Dir>, String> {
 /// Prints a line to the log, or to the standard output if there is none.
 pub(crate) fn to_log(line: impl Display) {
     if output::has_log() {
-        let time = humantime::format_rfc3339_seconds(SystemTime::now());
-        output::print(Stream::Log, format!("{time} {line}"));
+        output::print(Stream::Log, &format!("{} {line}", now_text()));
     } else {
         to_stdout(line);
     }
+}
+
+/// Prints an object to the log, or to the standard output if there is none.
+pub(crate) fn object_to_log(object: &str) {
+    output::print_object(if output::has_log() { Stream::Log } else { Stream::Stdout }, object);
+}
+
+/// The time of day in UTC (RFC 3339).
+pub(crate) fn now_text() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// Opens the file again, soon.

@@ -12,14 +12,16 @@
 //! | `binding` | sockets that are bound to an address |
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `limits`, `lifecycle` | the limits of a server, and how it ends |
+//! | `request_line` | what a server prints about a request |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve` | starts a server |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
 //! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
-//! | `report` | the status of a server, and the outcome of each request |
+//! | `status` | the status lines of a server |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
-//! | `request` | runs a client on the loop, and reports its result |
+//! | `request`, `report` | runs a client on the loop, and reports its result |
+//! | `destination` | where a download goes |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `memory_file` | files in memory only, for measurements |
 //! | `file_storage` | the storage of an exchange: files in a folder |
@@ -32,10 +34,14 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `serve_args`, `messages`, `progress`, `packet_log`, `output`, `log` | the command line, the printed output, the log file |
+//! | `args`, `serve_args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
+//! | `generated` | completions of shells, and manual pages |
+//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `json`, `output` | the printed output |
+//! | `log` | the log file of a server |
 //! | `clock`, `signals`, `stop`, `loss` | the time, signals, requests to stop, artificial loss |
 //!
-//! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
+//! Exit codes: 0 success, or a server that was stopped, 1 failure (also of the standard
+//! output), 2 invalid command line, 130 interrupted.
 
 mod access;
 mod args;
@@ -44,14 +50,19 @@ mod bench;
 mod binding;
 mod client;
 mod clock;
+mod common_args;
 mod demo;
+mod destination;
 mod disk;
 mod driver;
 mod endpoint;
 mod entropy;
+mod escape;
 mod exchange;
 mod file_storage;
 mod files;
+mod generated;
+mod json;
 mod lifecycle;
 mod limits;
 mod link;
@@ -65,37 +76,58 @@ mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod progress_line;
+mod rate;
 mod refusals;
 mod report;
 mod request;
+mod request_line;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod serve;
 mod serve_args;
 mod server;
+mod server_address;
 mod service_manager;
 mod settings;
 mod signals;
 mod socket;
 mod socket_tcp;
+mod status;
 mod stop;
 mod threads;
+mod transfer_args;
+mod usage;
 
-use args::{Cli, Command, GetArgs, PutArgs};
-use clap::Parser;
+use args::Command;
+use destination::Destination;
 use file_storage::Files;
 use files::{Folder, Source};
 use messages::error_text;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf};
+use report::Local;
 use request::{Job, request};
 use serve::serve;
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
+use transfer_args::{GetArgs, PutArgs};
+
+/// The exit code of a failure.
+const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // By default this signal ends the program. With a handler, the write fails.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
+    let cli = match usage::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    if cli.is_json() {
+        json::choose();
+    }
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
         Command::Serve(args) => serve(args),
@@ -104,14 +136,15 @@ fn main() -> ExitCode {
         Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
         Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
         Command::Bench(args) => watch().and_then(|stop| bench::run(args, &stop)),
+        Command::Completions { shell } => Ok(generated::completions(*shell)),
+        Command::Man { command } => generated::manual(command),
         Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
     };
     let code = done.unwrap_or_else(|failure| {
-        messages::to_stderr(failure);
-        ExitCode::FAILURE
+        messages::fail(&failure, FAILURE);
+        FAILURE.into()
     });
-    output::finish();
-    code
+    usage::checked(code)
 }
 
 /// Watches for the signals that ask a program to end.
@@ -120,7 +153,7 @@ fn watch() -> Result<Stop, String> {
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
-    let name = match &args.name {
+    let name = match args.name()? {
         Some(name) => name.clone(),
         None => name_of(&args.file)?,
     };
@@ -129,30 +162,20 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
         Ok((session, Box::new(|disk| Files::one(disk, source))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(&args.server, &args.common, &Local::File(args.file.clone()), job, stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
-    let output = args.output.as_deref().unwrap_or_else(|| Path::new(args.name.as_name().as_str()));
-    if output.is_dir() {
-        return Err(format!("{} is a directory: give --output FILE", output.display()));
-    }
-    // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
-    // whose target is outside the folder.
-    if output.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
-    }
-    let file_name = output.file_name();
-    let file_name =
-        file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
+    let (name, server) = args.request()?;
+    let destination = Destination::of(args.output.as_deref(), name)?;
     let job = || -> Result<Job, String> {
-        let session = Client::download(ClientConfig::default(), args.name.as_name());
-        let (folder, file_name) = (folder.clone(), file_name.to_owned());
-        Ok((session, Box::new(move |disk| Files::named(disk, &folder, file_name))))
+        // The free space of the disk is the limit.
+        let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
+        let session = Client::download(config, name.as_name());
+        let (sink, folder) = (destination.begin()?, destination.folder());
+        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(server, &args.common, &destination.local(), job, stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {
@@ -161,7 +184,10 @@ fn open_folder(path: &Path) -> Result<Folder, String> {
 
 /// The name under which the server stores `file`.
 fn name_of(file: &Path) -> Result<NameBuf, String> {
-    let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
-    let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;
+    let unnamed = || format!("cannot read {} on this machine: it is a folder: give a file in it", file.display());
+    let name = file.file_name().ok_or_else(unnamed)?;
+    let name = name
+        .to_str()
+        .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
     NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
 }

@@ -1,86 +1,111 @@
-//! What a server reports: its status, and the outcome of each request.
+//! What a client says about its request: the progress, the result, and what became of the local file.
 
-use crate::endpoint::Address;
-use crate::log::to_log;
-use crate::memory_file::is_memory_file;
-use crate::messages::{amount, to_stderr};
-use crate::refusals::Refusals;
-use crate::server::Peers;
-use indicatif::HumanBytes;
-use rdt_proto::ftp::{Server, Session, Transfer};
-use rdt_proto::{Duration, Instant};
+use crate::destination::advice;
+use crate::json::{self, Record};
+use crate::messages::{self, to_stderr, to_stdout};
+use crate::progress::Progress;
+use crate::request_line;
+use rdt_proto::Duration;
+use rdt_proto::ftp::{StorageError, Transfer};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-/// The interval of status lines on a terminal.
-const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The length in bytes from which a measurement has a line.
-const SMALL: u64 = 1 << 10;
-
-/// Statistics for the status lines.
-pub(crate) struct Report {
-    /// The time of the next line. `None` if no lines are shown.
-    next: Option<Instant>,
-    pub(crate) served: u64,
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
-    /// The values of `bytes_in` and `bytes_out` at the last line.
-    reported: (u64, u64),
+/// What a request sends or stores on this machine.
+#[derive(Clone, Debug)]
+pub(crate) enum Local {
+    File(PathBuf),
+    StandardOutput,
+    /// A load test compares the content with what it sent.
+    Memory,
 }
 
-impl Report {
-    pub(crate) fn new(now: Instant, shown: bool) -> Self {
-        let next = shown.then(|| now + REPORT_INTERVAL);
-        Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
-    }
-
-    /// The status. `refusals` is there if not all addresses are admitted.
-    pub(crate) fn line(&self, active: usize, peers: &Peers, refusals: Option<&Refusals>) -> String {
-        let refused = refusals.map_or(String::new(), |refusals| format!(", {} not admitted", refusals.total()));
-        let (waiting, stats) = (peers.backlog_len(), peers.stats());
-        format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved{refused}",
-            self.served,
-            HumanBytes(self.bytes_in),
-            HumanBytes(self.bytes_out),
-            stats.dropped.total(),
-            stats.retried,
-            stats.moved
-        )
-    }
-
-    /// The time of the next line. An idle server prints none.
-    pub(crate) fn poll_timeout(&self, active: usize) -> Option<Instant> {
-        self.next.filter(|_| active > 0)
-    }
-
-    /// Prints a line after each interval in which data was transferred.
-    pub(crate) fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Peers, refusals: Option<&Refusals>) {
-        if self.next.is_some_and(|next| next <= now) {
-            self.next = Some(now + REPORT_INTERVAL);
-            let bytes = (self.bytes_in, self.bytes_out);
-            if std::mem::replace(&mut self.reported, bytes) != bytes {
-                to_stderr(self.line(active, peers, refusals));
-            }
+impl Local {
+    fn path(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::StandardOutput => "-".into(),
+            Self::Memory => String::new(),
         }
     }
 }
 
-/// Prints the outcome of a request that began at `started`.
-pub(crate) fn print_request(now: Instant, address: Option<Address>, session: &Server, started: Instant, text: &str) {
-    let client = address.map_or(String::new(), |address| address.peer.to_string());
-    let request = match (session.transfer(), session.name()) {
-        (Some(Transfer::Upload), Some(name)) => format!("put \"{name}\""),
-        (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
-        _ => "request".into(),
-    };
-    let is_measurement = session.name().is_some_and(|name| is_memory_file(name.as_str()));
-    match session.bytes_done() {
-        // A measurement makes hundreds of them.
-        1..SMALL if is_measurement => {}
-        0 => to_log(format_args!("{client} {request}: {text}")),
-        bytes => {
-            let amount = amount(bytes, now.saturating_since(started));
-            to_log(format_args!("{client} {request}: {text}; {amount}"));
+pub(crate) struct Report {
+    pub(crate) progress: Progress,
+    local: Local,
+    /// Whether to print the result of a success.
+    announces: bool,
+}
+
+impl Report {
+    pub(crate) fn new(progress: Progress, local: Local, announces: bool) -> Self {
+        Self { progress, local, announces }
+    }
+
+    /// Prints the result of a success.
+    pub(crate) fn succeed(&self, transfer: Transfer, name: &str, server: SocketAddr, bytes: u64, took: Duration) {
+        if !self.announces {
+            return;
+        }
+        if json::is_chosen() {
+            let (request, file) = (request_line::command(transfer), self.local.path());
+            let (server, seconds) = (server.to_string(), json::seconds(took));
+            return Record::Result { request, name, file, server, bytes, seconds }.print();
+        }
+        let what = match transfer {
+            Transfer::Upload => format!("stored \"{name}\" on {server}"),
+            Transfer::Download => format!("received \"{name}\" from {server}"),
+        };
+        let line = format!("{what}: {}", messages::amount(bytes, took));
+        match self.local {
+            // Nothing but the content goes there.
+            Local::StandardOutput => to_stderr(line),
+            Local::File(_) | Local::Memory => to_stdout(line),
+        }
+    }
+
+    /// What has become of the content after a failure, and what the user can do.
+    pub(crate) fn aftermath(&self, transfer: Transfer) -> &'static str {
+        match (transfer, &self.local) {
+            (Transfer::Upload, _) => "it may be stored there or not; send it again",
+            (Transfer::Download, Local::StandardOutput) => "the standard output is incomplete; try again",
+            (Transfer::Download, Local::File(_) | Local::Memory) => "nothing was kept; try again",
+        }
+    }
+
+    /// The state of the content after a request that was stopped.
+    pub(crate) fn stopped(&self, name: &str) -> String {
+        match &self.local {
+            Local::StandardOutput => {
+                format!("stopped: \"{name}\" was not transferred: the standard output is incomplete")
+            }
+            Local::File(_) | Local::Memory => format!("stopped: \"{name}\" was not transferred"),
+        }
+    }
+
+    /// The failure of a file that became shorter while it was sent.
+    pub(crate) fn shrunk(&self, name: &str) -> String {
+        let which = match &self.local {
+            Local::File(path) => format!("{} on this machine", path.display()),
+            Local::StandardOutput | Local::Memory => format!("\"{name}\""),
+        };
+        format!("{which} became shorter while it was sent: it is not stored; send it again")
+    }
+
+    /// A failure of this machine: what it could not do, why, and what the user can do. `detail` is the message of the
+    /// operating system.
+    pub(crate) fn storage_failure(&self, transfer: Transfer, error: StorageError, detail: Option<&str>) -> String {
+        let why = detail.map_or_else(|| error.to_string(), str::to_owned);
+        match (&self.local, transfer) {
+            (Local::File(path), Transfer::Upload) => {
+                format!("cannot read {} on this machine: {why}: it is not stored; send it again", path.display())
+            }
+            (Local::File(path), Transfer::Download) => {
+                format!("cannot write {} on this machine: {why}: {}", path.display(), advice(error))
+            }
+            (Local::StandardOutput, _) => {
+                format!("cannot write to the standard output: {why}: it is incomplete")
+            }
+            (Local::Memory, _) => format!("the check of the content failed: {why}"),
         }
     }
 }

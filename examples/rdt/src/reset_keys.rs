@@ -3,34 +3,54 @@
 //! A server that was restarted knows no client of its predecessor. With the same key it answers their datagrams by
 //! resets that they accept, so that they know in a round trip. A key has no other use: an attacker that knows it, and a
 //! tag, can end a connection. The file is kept until it is deleted, and only its owner may read it.
+//!
+//! Each address has its own file. A server with the key of another one would tell anyone the tokens of its connections.
+//! A server on any free port keeps no file: the next one has another port.
 
 use crate::entropy::random_bytes;
+use crate::files::without_waiting;
 use crate::messages::error_text;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// One key for each thread that a server may have, because threads share a port.
 const KEYS: usize = 64;
 const KEY_BYTES: usize = 16;
-const FILE: &str = "reset-keys";
+
+/// The name of the file for a server at this address.
+fn file_name(address: SocketAddr) -> String {
+    format!("reset-keys-{}-{}", address.ip().to_string().replace(':', "_"), address.port())
+}
 
 /// The keys of a server, by thread.
 #[derive(Clone)]
 pub(crate) struct ResetKeys([u8; KEYS * KEY_BYTES]);
 
 impl ResetKeys {
+    /// Keys for this server alone.
+    pub(crate) fn fresh() -> io::Result<Self> {
+        random_bytes().map(Self)
+    }
+
     /// Reads the keys in `folder`, or in the state folder of the user if it is `None`. Makes them if there are none.
+    ///
+    /// `root` is the folder that clients can read.
     ///
     /// # Errors
     ///
     /// What to tell the user.
-    pub(crate) fn load(folder: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn load(folder: Option<&Path>, address: SocketAddr, root: &Path) -> Result<Self, String> {
         let folder =
             folder.map(Path::to_owned).or_else(default_folder).ok_or("there is no state folder: give --state")?;
         let explain = |error: io::Error| format!("cannot keep keys in {}: {}", folder.display(), error_text(&error));
         fs::create_dir_all(&folder).map_err(explain)?;
-        let path = folder.join(FILE);
+        let [state, served] = [&folder, root].map(fs::canonicalize);
+        if state.map_err(explain)?.starts_with(served.map_err(explain)?) {
+            return Err(format!("cannot keep keys in {}: clients can read them there", folder.display()));
+        }
+        let path = folder.join(file_name(address));
         match read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => create(&folder, &path).map_err(explain),
             keys => keys.map_err(explain),
@@ -50,13 +70,29 @@ fn default_folder() -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> io::Result<[u8; KEYS * KEY_BYTES]> {
-    let mut file = File::open(path)?;
+    let mut file = without_waiting(File::options().read(true)).open(path)?;
     let mut keys = [0; KEYS * KEY_BYTES];
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other(format!("{FILE} is not a regular file")));
+    let name = path.file_name().unwrap_or_default().display();
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other(format!("{name} is not a regular file")));
     }
-    file.read_exact(&mut keys).map_err(|_| io::Error::other(format!("{FILE} is too short: delete it")))?;
+    if is_open_to_others(&metadata) {
+        return Err(io::Error::other(format!("others may read {name}: delete it, or take their permission away")));
+    }
+    file.read_exact(&mut keys).map_err(|_| io::Error::other(format!("{name} is too short: delete it")))?;
     Ok(keys)
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_metadata: &Metadata) -> bool {
+    false
 }
 
 /// Makes keys. If another server makes them at the same time, both use the same ones.
@@ -76,15 +112,36 @@ fn create(folder: &Path, path: &Path) -> io::Result<[u8; KEYS * KEY_BYTES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
+
+    fn load(folder: &Path, port: u16) -> Result<ResetKeys, String> {
+        let root = tempfile::tempdir().unwrap();
+        ResetKeys::load(Some(folder), (Ipv4Addr::LOCALHOST, port).into(), root.path())
+    }
+
+    fn write(folder: &Path, content: &[u8]) -> PathBuf {
+        let path = folder.join(file_name((Ipv4Addr::LOCALHOST, 1).into()));
+        fs::write(&path, content).unwrap();
+        path
+    }
 
     #[test]
-    fn keys_outlive_the_server_and_differ_by_thread() {
+    fn keys_outlive_the_server_and_differ_by_thread_and_address() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("deep/state");
-        let first = ResetKeys::load(Some(&place)).unwrap();
-        let again = ResetKeys::load(Some(&place)).unwrap();
+        let [first, again, other] = [1, 1, 2].map(|port| load(&place, port).unwrap());
         assert_eq!((first.of(0), first.of(63)), (again.of(0), again.of(63)));
         assert!(first.of(0) != first.of(1) && first.of(64).is_none());
+        assert!((0..64).all(|thread| (0..64).all(|of_other| first.of(thread) != other.of(of_other))));
+    }
+
+    #[test]
+    fn keys_are_not_kept_where_clients_read() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in [root.path().to_owned(), root.path().join("deep/../state")] {
+            let why = ResetKeys::load(Some(&folder), (Ipv4Addr::LOCALHOST, 1).into(), root.path()).err().unwrap();
+            assert!(why.contains("clients can read them there"), "{why}");
+        }
     }
 
     #[test]
@@ -92,15 +149,24 @@ mod tests {
     fn only_the_owner_may_read_the_keys() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        ResetKeys::load(Some(folder.path())).unwrap();
-        let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        load(folder.path(), 1).unwrap();
+        let path = write(folder.path(), &[1; KEYS * KEY_BYTES]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        load(folder.path(), 1).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        assert!(load(folder.path(), 1).err().unwrap().contains("others may read reset-keys-127.0.0.1-1"));
     }
 
     #[test]
+    #[cfg(unix)]
     fn a_damaged_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), "short").unwrap();
-        assert!(ResetKeys::load(Some(folder.path())).err().unwrap().contains("too short: delete it"));
+        load(folder.path(), 1).unwrap();
+        let path = write(folder.path(), b"short");
+        assert!(load(folder.path(), 1).err().unwrap().contains("too short: delete it"));
+        // Regression: a pipe in the place of the file held up the start for ever.
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(load(folder.path(), 1).err().unwrap().contains("not a regular file"));
     }
 }

@@ -1,7 +1,6 @@
 //! Starts a server: its folder, its sockets, its restriction, its threads.
 
 use crate::access::{Networks, announcement};
-use crate::args::resolve;
 use crate::binding;
 use crate::driver::Driver;
 use crate::files::{Folder, Space, SpaceLimits};
@@ -12,6 +11,7 @@ use crate::messages::{self, error_text};
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
 use crate::server::{FileServer, Store};
+use crate::server_address;
 use crate::service_manager::{self, ServiceManager, Watchdog};
 use crate::stop::{Stop, Terminal};
 use crate::{open_folder, output, threads};
@@ -32,16 +32,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let store =
         Store { access, bench: args.bench_limits(), folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
-    let (sockets, bound) = listen(args)?;
+    let (sockets, bound, is_fixed) = listen(args)?;
     let manager = Arc::new(ServiceManager::of_environment(sockets.len()));
-    let keys = match ResetKeys::load(args.state.as_deref()) {
-        Ok(keys) => Some(keys),
-        Err(why) if args.state.is_some() => return Err(why),
-        Err(why) => {
-            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
-            None
-        }
-    };
+    let keys = reset_keys(args, bound.first().copied().filter(|_| is_fixed))?;
     let log = match &args.log {
         Some(path) => log::open(path, &args.root)?,
         None => None,
@@ -55,7 +48,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     }
     let list = bound.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
     let serving = format!("serving {} on {list}", args.root.display());
-    messages::to_stdout(&serving);
+    messages::serving(&args.root, &list);
     manager.ready(&serving);
     let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
@@ -78,6 +71,20 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has no
+/// clients of a predecessor.
+fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<ResetKeys>, String> {
+    let Some(bound) = bound else { return ResetKeys::fresh().map(Some).map_err(cannot_start) };
+    match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(why) if args.state.is_some() => Err(why),
+        Err(why) => {
+            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
+            Ok(None)
+        }
+    }
+}
+
 /// Starts the threads that print, and that which watches for signals. They are the first threads of the program.
 fn start_threads(has_log: bool) -> Result<Stop, String> {
     output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(cannot_start)?;
@@ -93,12 +100,13 @@ fn cannot_start(error: io::Error) -> String {
     format!("cannot start: {}", error_text(&error))
 }
 
-/// The sockets of the server, one for each thread, and their addresses. They are those of the service manager, if it
-/// passes any.
-fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>), String> {
+/// The sockets of the server, one for each thread, their addresses, and whether a restarted server has the same. They
+/// are those of the service manager, if it passes any.
+fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>, bool), String> {
     let passed = service_manager::passed_sockets()?;
-    let address = resolve(&args.bind)?;
+    let address = server_address::resolve_bind(&args.bind)?;
     let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let is_fixed = !passed.is_empty() || address.port() != 0;
     let sockets = match passed.len() {
         0 => binding::bind_together(address, args.threads).map_err(fail)?,
         // The threads share nothing, so that they cannot share a socket either.
@@ -118,7 +126,7 @@ fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>), String>
     let bound: io::Result<Vec<_>> = sockets.iter().map(UdpSocket::local_addr).collect();
     let mut bound = bound.map_err(fail)?;
     bound.dedup();
-    Ok((sockets, bound))
+    Ok((sockets, bound, is_fixed))
 }
 
 /// Restricts the program to the folder of the server, and of its log. Returns a line that says how far.

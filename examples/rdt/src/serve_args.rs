@@ -1,9 +1,11 @@
 //! The command line of a server.
 
 use crate::access::{Access, parse_network};
-use crate::args::{Common, parse_count, parse_size};
+use crate::args::{parse_count, parse_size};
+use crate::common_args::Common;
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
+use crate::server_address;
 use crate::settings;
 use clap::Args;
 use ipnet::IpNet;
@@ -14,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(crate) struct ServeArgs {
     /// The address to listen on: host, host:port, or port 0 for any free port. Not used if systemd passes sockets
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The folder, created if it does not exist. Nothing outside of it is read or written
     #[arg(long, value_name = "DIR", default_value = ".")]

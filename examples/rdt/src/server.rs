@@ -10,12 +10,13 @@ use crate::files::{Folder, Space};
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
-use crate::messages::{request_outcome, to_stderr};
+use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
 use crate::refusals::Refusals;
-use crate::report::{Report, print_request};
+use crate::request_line::{self, End};
 use crate::service_manager::Watchdog;
 use crate::settings::{self, AnyStorage, Settings};
+use crate::status::Status;
 use crate::stop::Stop;
 use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
@@ -58,7 +59,7 @@ pub(crate) struct FileServer {
     active: usize,
     lifecycle: Lifecycle,
     errors: NetworkErrors,
-    report: Report,
+    status: Status,
     watchdog: Watchdog,
 }
 
@@ -100,7 +101,7 @@ impl FileServer {
             lifecycle: Lifecycle::new(Threads::new(1, Stop::default())),
             errors: NetworkErrors::default(),
             watchdog: Watchdog::default(),
-            report: Report::new(now, !quiet && io::stderr().is_terminal()),
+            status: Status::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
 
@@ -185,14 +186,13 @@ impl FileServer {
         let is_request = !matches!((outcome, served.exchange.session.transfer()), (Outcome::Aborted(_), None));
         if is_request && !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
             served.reported = true;
-            self.report.served += 1;
+            self.status.served += 1;
             if !self.quiet {
-                let (address, exchange) = (self.peers.address(served.peer), &served.exchange);
-                let text = match exchange.storage().stored_as() {
-                    Some(name) => format!("stored as {name:?}"),
-                    None => request_outcome(outcome, ended, exchange.error()),
-                };
-                print_request(now, address, &exchange.session, served.started, &text);
+                let client = self.peers.address(served.peer).map(|address| address.peer);
+                let (exchange, took) = (&served.exchange, now.saturating_since(served.started));
+                let (error, stored_as) = (exchange.error(), exchange.storage().stored_as());
+                let end = End { outcome, reason: ended, error, stored_as, took };
+                request_line::print(client, &exchange.session, &end);
             }
         }
         if ended.is_some() {
@@ -224,7 +224,7 @@ impl FileServer {
                 0 => String::new(),
                 total => format!(", {total} network errors"),
             };
-            let line = self.report.line(self.active, &self.peers, self.refusals.as_ref());
+            let line = self.status.line(self.active, &self.peers, self.refusals.as_ref());
             to_stderr(format_args!("{of}{line}{errors}"));
         }
     }
@@ -232,7 +232,7 @@ impl FileServer {
 
 impl Endpoint for FileServer {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        self.report.bytes_in += datagram.len() as u64;
+        self.status.bytes_in += datagram.len() as u64;
         if self.refusals.as_mut().is_some_and(|refusals| refusals.handle_datagram(now, from, datagram)) {
             return;
         }
@@ -256,7 +256,7 @@ impl Endpoint for FileServer {
         }
         self.pump_events(now);
         self.accept(now);
-        self.report.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
+        self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
         self.watchdog.handle_timeout(now);
         if self.lifecycle.update(now, self.active) {
             self.handle_stop(now);
@@ -326,7 +326,7 @@ impl Endpoint for FileServer {
             return Ok(Some(answer));
         }
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
-        self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
+        self.status.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
             // A connection may have sent its last datagram, so that there is room for a waiting client.
             self.accept(now);
@@ -336,13 +336,13 @@ impl Endpoint for FileServer {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.deadlines.first().map(|&(at, _)| at);
-        let report = self.report.poll_timeout(self.active);
+        let status = self.status.poll_timeout(self.active);
         let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
         [
             session,
             self.peers.poll_timeout(),
             self.lifecycle.poll_timeout(),
-            report,
+            status,
             refusals,
             self.watchdog.poll_timeout(),
         ]

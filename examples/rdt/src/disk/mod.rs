@@ -31,11 +31,14 @@ pub(crate) const SERVER_THREADS: usize = 8;
 /// The number of threads of a client for each kind of work.
 pub(crate) const CLIENT_THREADS: usize = 1;
 
-/// The kind of a call. Each has threads of its own, so that flushes, which take long, do not hold up reads.
+/// The kind of a call. Each has threads of its own: a disk that takes no more writes still answers reads, and flushes,
+/// which take long, hold up neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    /// Opens, reads, writes or closes.
-    Transfer,
+pub(crate) enum Work {
+    /// Opens, reads or closes a file to send.
+    Read,
+    /// Creates, writes or removes a file that arrives.
+    Write,
     /// Waits until the disk has everything.
     Flush,
 }
@@ -43,7 +46,8 @@ enum Work {
 /// The disk, as one exchange sees it.
 #[derive(Clone)]
 pub(crate) struct Disk {
-    transfers: Arc<Pool>,
+    reads: Arc<Pool>,
+    writes: Arc<Pool>,
     flushes: Arc<Pool>,
     finished: Sender<usize>,
     waker: Arc<Waker>,
@@ -58,7 +62,7 @@ impl Disk {
     pub(crate) fn new(waker: Arc<Waker>, threads: usize) -> (Self, Finished) {
         let (finished, keys) = channel();
         let pool = || Arc::new(Pool::new(threads));
-        (Self { transfers: pool(), flushes: pool(), finished, waker, key: 0 }, Finished(keys))
+        (Self { reads: pool(), writes: pool(), flushes: pool(), finished, waker, key: 0 }, Finished(keys))
     }
 
     /// The disk for the exchange with this key.
@@ -67,37 +71,37 @@ impl Disk {
     }
 
     /// Executes `job` on a thread. Then [`Finished::next`] returns the key.
-    pub(crate) fn call<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
-        self.call_for(Work::Transfer, job)
-    }
-
-    fn call_for<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+    pub(crate) fn call<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
         let (sender, result) = channel();
         let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
-        let pool = match work {
-            Work::Transfer => &self.transfers,
-            Work::Flush => &self.flushes,
-        };
-        let number = pool.run(move || {
+        let number = self.pool(work).run(move || {
             // Locals are dropped in reverse order, even if the work panics: first the sender, then the notice of it.
             let _notice = notice;
             let sender = sender;
             // If no exchange waits for the result any more, it is dropped here.
             let _ = sender.send(job());
         });
-        Call { result, number }
+        Call { result, work, number }
     }
 
-    /// Ends the interest in a call of [`call`](Self::call): its job does not begin, or its result is dropped on a thread.
+    /// Ends the interest in a call: its job does not begin, or its result is dropped on a thread.
     pub(crate) fn abandon<T: Send + 'static>(&self, call: Call<T>) {
-        if !self.transfers.withdraw(call.number) {
-            self.dispose(call);
+        if !self.pool(call.work).withdraw(call.number) {
+            self.dispose(call.work, call);
         }
     }
 
     /// Drops `value` on a thread: the file in it is closed, or removed.
-    pub(crate) fn dispose(&self, value: impl Send + 'static) {
-        self.transfers.run(move || drop(value));
+    pub(crate) fn dispose(&self, work: Work, value: impl Send + 'static) {
+        self.pool(work).run(move || drop(value));
+    }
+
+    fn pool(&self, work: Work) -> &Pool {
+        match work {
+            Work::Read => &self.reads,
+            Work::Write => &self.writes,
+            Work::Flush => &self.flushes,
+        }
     }
 }
 
@@ -126,6 +130,7 @@ impl Finished {
 /// A call of the disk whose result is to come.
 pub(crate) struct Call<T> {
     result: Receiver<T>,
+    work: Work,
     /// The number of its job.
     number: u64,
 }
@@ -162,7 +167,7 @@ mod tests {
         let (disk, finished) = Disk::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()), 1);
         let mut events = Events::with_capacity(1);
         for _ in 0..300 {
-            let mut call = disk.call(|| panic!("expected by this test"));
+            let mut call = disk.call(Work::Read, || panic!("expected by this test"));
             while finished.next().is_none() {
                 poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
             }
@@ -181,15 +186,32 @@ mod tests {
             let begun = begun.clone();
             move || begun.send(name).unwrap()
         };
-        let stall = disk.call(move || blocked.recv().unwrap_or_default());
-        let withdrawn = disk.with_key(1).call(begin("withdrawn"));
-        let kept = disk.call(begin("kept"));
-        drop(disk.call(begin("always")));
+        let stall = disk.call(Work::Write, move || blocked.recv().unwrap_or_default());
+        let withdrawn = disk.with_key(1).call(Work::Write, begin("withdrawn"));
+        let kept = disk.call(Work::Write, begin("kept"));
+        drop(disk.call(Work::Write, begin("always")));
         disk.abandon(withdrawn);
         drop(block);
         assert_eq!(order.iter().take(2).collect::<Vec<_>>(), ["kept", "always"]);
         // The key of the withdrawn call came at once, while the disk stalled.
         assert_eq!(finished.next(), Some(1));
         drop((stall, kept));
+    }
+
+    /// Regression: eight files that could not be created held up all other clients.
+    #[test]
+    fn a_disk_that_takes_no_writes_still_answers_reads() {
+        let poll = Poll::new().unwrap();
+        let (disk, finished) = Disk::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()), 1);
+        let (block, blocked) = channel::<()>();
+        let write = disk.call(Work::Write, move || blocked.recv().unwrap_or_default());
+        let (done, came) = channel();
+        let mut read = disk.with_key(1).call(Work::Read, move || done.send(()).unwrap());
+        came.recv_timeout(Duration::from_secs(60)).expect("the read waits for the write");
+        while finished.next().is_none() {
+            std::thread::yield_now();
+        }
+        assert!(read.take().is_some_and(|read| read.is_ok()));
+        drop((block, write));
     }
 }

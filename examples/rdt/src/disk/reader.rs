@@ -1,6 +1,6 @@
 //! Reads a file ahead of its use.
 
-use super::{Call, Disk, chunk};
+use super::{Call, Disk, Work, chunk};
 use crate::files::Source;
 use std::io;
 
@@ -70,7 +70,7 @@ impl Reader {
         self.state = match std::mem::replace(&mut self.state, ended) {
             State::Idle(mut source) => {
                 let mut buf = std::mem::take(&mut self.spare);
-                State::Reading(self.disk.call(move || {
+                State::Reading(self.disk.call(Work::Read, move || {
                     let result = source.read(len, &mut buf).map(|()| buf);
                     (source, result)
                 }))
@@ -83,10 +83,10 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Ended(None, None)) {
-            State::Idle(source) | State::Ended(Some(source), _) => self.disk.dispose(source),
+            State::Idle(source) | State::Ended(Some(source), _) => self.disk.dispose(Work::Read, source),
             State::Ended(None, _) => {}
             // The result, with the file, may have arrived already.
-            State::Reading(call) => self.disk.dispose(call),
+            State::Reading(call) => self.disk.dispose(Work::Read, call),
         }
     }
 }

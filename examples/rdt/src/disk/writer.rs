@@ -1,7 +1,7 @@
 //! Writes a file behind its arrival.
 
 use super::{Call, Disk, Work, chunk};
-use crate::files::{CommitError, Target};
+use crate::files::{CommitError, Sink};
 use std::ffi::OsString;
 use std::io;
 
@@ -22,15 +22,15 @@ pub(crate) struct Writer {
 }
 
 enum State {
-    Idle(Target),
-    Writing(Call<(Target, Vec<u8>, io::Result<()>)>),
+    Idle(Sink),
+    Writing(Call<(Sink, Vec<u8>, io::Result<()>)>),
     Committing(Call<Result<Option<OsString>, CommitError>>),
     /// The file is committed, or a call has failed. The file waits to be removed.
-    Ended(Option<Target>, Option<io::Error>),
+    Ended(Option<Sink>, Option<io::Error>),
 }
 
 impl Writer {
-    pub(crate) fn new(disk: Disk, target: Target) -> Self {
+    pub(crate) fn new(disk: Disk, target: Sink) -> Self {
         Self { disk, state: State::Idle(target), filling: Vec::new(), spare: Vec::new(), taken: 0 }
     }
 
@@ -65,7 +65,7 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let rest = std::mem::take(&mut self.filling);
-                State::Committing(self.disk.call_for(Work::Flush, move || {
+                State::Committing(self.disk.call(Work::Flush, move || {
                     target.write(&rest)?;
                     target.commit()
                 }))
@@ -103,8 +103,8 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let mut bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
-                let work = if target.will_flush(bytes.len()) { Work::Flush } else { Work::Transfer };
-                State::Writing(self.disk.call_for(work, move || {
+                let work = if target.will_flush(bytes.len()) { Work::Flush } else { Work::Write };
+                State::Writing(self.disk.call(work, move || {
                     let result = target.write(&bytes);
                     bytes.clear();
                     (target, bytes, result)
@@ -118,11 +118,11 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Ended(None, None)) {
-            State::Idle(target) | State::Ended(Some(target), _) => self.disk.dispose(target),
+            State::Idle(target) | State::Ended(Some(target), _) => self.disk.dispose(Work::Write, target),
             // The thread completes the commit.
             State::Committing(_) | State::Ended(None, _) => {}
             // The result, with the file, may have arrived already.
-            State::Writing(call) => self.disk.dispose(call),
+            State::Writing(call) => self.disk.dispose(Work::Write, call),
         }
     }
 }

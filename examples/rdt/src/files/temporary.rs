@@ -65,8 +65,8 @@ impl Temporary {
         &self.folder
     }
 
-    /// Gives the file the name `name`, and replaces an entry of this name in the same step. No system call replaces only
-    /// files: a pipe or a link that another program creates in this moment is replaced as well.
+    /// Gives the file the name `name`, and replaces an entry of this name in the same step. No system call replaces
+    /// only files: a pipe or a link that another program creates in this moment is replaced as well.
     pub(super) fn replace(mut self, name: &OsStr) -> io::Result<Arc<Dir>> {
         if self.name.is_none() {
             let temporary = temporary_name()?;
@@ -236,7 +236,8 @@ mod tests {
         assert_eq!(names, kept);
     }
 
-    /// Regression: between its creation and its lock, a file was removed as a leftover, and its upload failed at the end.
+    /// Regression: between its creation and its lock, a file was removed as a leftover, and its upload failed at the
+    /// end.
     #[test]
     fn a_program_that_starts_takes_no_new_temporary_file() {
         let place = tempfile::tempdir().unwrap();

@@ -1,8 +1,10 @@
 //! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the
 //! server keeps serving.
 
-use crate::runner::{Place, Running, SLOW, Server, run, write_large};
+use crate::runner::{Place, Running, SLOW, Server, write_large};
+use rdt_proto::wire::{Framing, OptionsWriter, Packet};
 use std::fs::File;
+use std::net::UdpSocket;
 
 /// Options with a short timeout, so that a lost peer is detected soon.
 const IMPATIENT: [&str; 2] = ["--timeout", "1"];
@@ -99,7 +101,9 @@ fn a_client_with_a_full_disk_reports_the_failure() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     write_large(&place.server("a"));
-    place.get_with_full_disk("a", &server.address).expect_end(1, "cannot write on this machine: \"a\": file too large");
+    place
+        .get_with_full_disk("a", &server.address)
+        .expect_end(1, &format!("cannot write {} on this machine: file too large", place.client("a").display()));
     server.running.expect("cancelled by the client");
     assert!(Place::names(&place.client("")).is_empty());
     expect_service(&place, &server);
@@ -114,25 +118,6 @@ fn a_link_out_of_the_folder_is_not_followed() {
     std::os::unix::fs::symlink(place.client("secret"), place.server("link")).unwrap();
     place.get("link", &server.address, &[]).expect_end(1, "does not permit");
     assert_eq!(Place::names(&place.client("")), ["secret"]);
-}
-
-#[test]
-fn a_request_that_cannot_start_names_the_reason() {
-    let place = Place::new();
-    let nowhere = "127.0.0.1:1";
-    std::fs::write(place.client("a"), "a").unwrap();
-    place.put(&place.client(""), nowhere, &[]).expect_end(1, "is a directory");
-    place.put(&place.client("none"), nowhere, &[]).expect_end(1, "no such file");
-    place.put(&place.client("a"), nowhere, &["--name", "../a"]).expect_end(2, "path separator");
-    place.put(&place.client("a"), "127.0.0.1:port", &[]).expect_end(1, "cannot use the address");
-    run(&["get", "CON", nowhere]).expect_end(2, "reserved");
-    run(&["get", "a", nowhere, "--output", "src"]).expect_end(1, "is a directory");
-    run(&["get", "a", nowhere, "--output", "no/such/folder"])
-        .expect_end(1, "cannot write on this machine: cannot use the folder");
-    place.put(&place.client("a"), "0.0.0.0:6969", &[]).expect_end(1, "names no host");
-    run(&["get", "b", "[::]:6969"]).expect_end(1, "names no host");
-    run(&["get", "a"]).expect_end(2, "Usage");
-    run(&["put", "a", nowhere, "--loss", "101"]).expect_end(2, "0 to 100");
 }
 
 #[cfg(unix)]
@@ -153,7 +138,7 @@ fn a_source_without_permission_is_reported() {
 fn a_server_that_never_answers_is_reported() {
     let place = Place::new();
     std::fs::write(place.client("a"), "a").unwrap();
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let put = place.put(&place.client("a"), &address, &IMPATIENT);
     let get = place.get("a", &address, &IMPATIENT);
@@ -174,13 +159,30 @@ fn a_closed_port_is_reported() {
     put.expect_end(1, "nothing listens on 127.0.0.1:1");
 }
 
+/// A server of another version of the protocol.
+#[test]
+fn a_client_says_both_versions_if_they_differ() {
+    let place = Place::new();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = place.get("a", &server.local_addr().unwrap().to_string(), &[]);
+    let mut buf = [0; 2_000];
+    let (len, from) = server.recv_from(&mut buf).unwrap();
+    let Ok(Packet::Connect(options)) = Framing::NOTE.decode(&buf[..len]) else { panic!("{:?}", &buf[..len]) };
+    let (framing, mut space) = (Framing::tagged(options.tag().unwrap()), [0; 8]);
+    let answer = Packet::ConnAck(OptionsWriter::new(&mut space).version(7).unwrap().finish());
+    let len = answer.encode(&framing, &mut buf).unwrap();
+    server.send_to(&buf[..len], from).unwrap();
+    client.expect_end(1, "the peer speaks version 7 of extended mode, this side version 1");
+}
+
 /// The second server knows none of the clients of the first, and says so.
 #[test]
 #[cfg(unix)]
 fn a_client_hears_that_its_server_was_restarted() {
     let place = Place::new();
-    let server = place.serve(&[]);
-    let address = server.address.clone();
+    // The keys of a server belong to its port.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let server = place.serve(&["--bind", &address]);
     let client = put_large(&place, &server, &["--timeout", "600"]);
     server.running.kill();
     let again = place.serve(&["--bind", &address]);
@@ -294,7 +296,8 @@ fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
     let mut server = place.serve(&[]);
     let client = put_large(&place, &server, &[]);
     std::fs::OpenOptions::new().write(true).open(place.client("large")).unwrap().set_len(1_000).unwrap();
-    client.expect_end(1, "became shorter");
+    let path = place.client("large").display().to_string();
+    client.expect_end(1, &format!("rdt: {path} on this machine became shorter while it was sent"));
     server.running.expect("cancelled by the client");
     expect_old_at_server(&place);
 }

@@ -148,3 +148,23 @@ fn a_server_ends_when_its_terminal_is_closed() {
         server.running.expect_end(0, "0 clients");
     }
 }
+
+#[test]
+fn the_log_of_objects_has_one_a_line() {
+    let place = Place::new();
+    let (_, log) = log_in(&place, "logs");
+    let mut server = serve(&place, &log, &["--no-replace"]);
+    put(&place, &server, "text");
+    server.running.interrupt();
+    server.running.expect("requests served");
+    let root = place.server("").display().to_string();
+    let log = log.display().to_string();
+    let options = ["--json", "--log", &log, "--bind", "127.0.0.1:0", "--root", &root];
+    let mut server = crate::runner::run(&[&["serve"], &options[..]].concat());
+    let serving = server.expect("\"address\"");
+    let address = serving.split("\"address\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    std::fs::write(place.client("object"), "object").unwrap();
+    place.put(&place.client("object"), &address, &[]).expect_end(0, "stored");
+    let seen = lines(Path::new(&log), 2);
+    assert!(seen[1].starts_with("{\"type\":\"request\",\"time\":\"20") && seen[1].ends_with('}'), "{seen:?}");
+}

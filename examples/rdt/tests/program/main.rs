@@ -8,9 +8,11 @@ mod addresses;
 mod bench;
 #[cfg(target_os = "linux")]
 mod crashes;
+mod destinations;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+mod json;
 #[cfg(target_os = "linux")]
 mod log_file;
 mod many_clients;
@@ -18,9 +20,12 @@ mod many_clients;
 mod one_event;
 #[cfg(unix)]
 mod port_change;
+mod printed;
 #[cfg(unix)]
 mod replaced_files;
 mod runner;
+#[cfg(target_os = "linux")]
+mod screens;
 #[cfg(target_os = "linux")]
 mod service_manager;
 #[cfg(unix)]
@@ -33,3 +38,4 @@ mod space;
 #[cfg(target_os = "linux")]
 mod stalled_clients;
 mod transfers;
+mod user_errors;
