@@ -1,20 +1,19 @@
 //! The command line.
 
-use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
+use crate::bench::BenchArgs;
+use crate::common_args::{Common, parse_percent};
+use crate::serve_args::ServeArgs;
+use crate::server_address::{self, ServerAddress};
+use crate::transfer_args::{GetArgs, PutArgs};
 use clap::{Args, Parser, Subcommand};
-use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Peer};
-use rdt_proto::ftp::NameBuf;
-use rdt_proto::listener;
-use std::net::{SocketAddr, ToSocketAddrs};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// The default port of a server.
-const PORT: u16 = 6969;
+const AFTER_HELP: &str = "`rdt completions SHELL` prints completions, and `rdt man [COMMAND]` a manual page.";
 
 /// Reliable file transfer over UDP.
 #[derive(Parser)]
-#[command(name = "rdt", version)]
+#[command(name = "rdt", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,9 +32,23 @@ pub(crate) enum Command {
     /// Run many clients at once: each sends its own content to a server, fetches it again and compares. The server
     /// keeps it under the names load-0, load-1 and so on
     Load(LoadArgs),
+    /// Measure the path to a server from memory to memory: the rate up and down, and the time of small requests
+    Bench(BenchArgs),
     /// Speak the other protocol, SocketTCP: messages in text segments of 16 bytes
     #[command(subcommand)]
     SocketTcp(SocketTcpCommand),
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page of a command, or of the program
+    #[command(hide = true)]
+    Man {
+        /// The command, such as put, or socket-tcp send
+        command: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -46,8 +59,8 @@ pub(crate) enum SocketTcpCommand {
     /// Send standard input as one message
     Send {
         /// The listener: host or host:port
-        #[arg(value_name = "ADDR")]
-        server: String,
+        #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+        server: ServerAddress,
         /// Which side closes: this side once the message has arrived (active), or the listener (passive)
         #[arg(long, value_enum, default_value_t = CloseRole::Active)]
         close: CloseRole,
@@ -64,7 +77,7 @@ pub(crate) enum SocketTcpCommand {
 #[derive(Args)]
 pub(crate) struct ListenArgs {
     /// The address to listen on: host, host:port, or port 0 for any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The largest message to accept, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_size)]
@@ -99,107 +112,29 @@ pub(crate) enum CloseRole {
     Passive,
 }
 
-#[derive(Args)]
-pub(crate) struct ServeArgs {
-    /// The address to listen on: host, host:port, or port 0 for any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
-    pub(crate) bind: String,
-    /// The folder, created if it does not exist. Nothing outside of it is read or written
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) root: PathBuf,
-    /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) max_size: Option<u64>,
-    /// The disk space that unfinished uploads may take in all, by their announced lengths, in bytes (or with K, M, G
-    /// for powers of 1024). An upload beyond it is refused, as is one for which the disk has no space. By default only
-    /// the free space of the disk limits them
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) max_unfinished: Option<u64>,
-    /// The part of that space that one host may take. The default is seven eighths
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) max_unfinished_per_host: Option<u64>,
-    /// Store nothing
-    #[arg(long)]
-    pub(crate) read_only: bool,
-    /// Refuse to store a file under an existing name
-    #[arg(long)]
-    pub(crate) no_replace: bool,
-    /// The number of clients that each thread serves at once. Further clients wait
-    #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
-    pub(crate) max_peers: usize,
-    /// The number of connections that one host may have at once, for each thread. A connection counts until about a
-    /// second after its end
-    #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
-    pub(crate) per_host: usize,
-    /// The memory for packets of all clients, beyond the first 256 packets each way of each client, for each thread, in
-    /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow. The default is 256M
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) memory: Option<u64>,
-    /// When a client must validate its address before the server keeps any state for it: always, never, or only while
-    /// the addresses of many clients are not validated
-    #[arg(long, value_enum, default_value_t = Retry::Auto)]
-    pub(crate) retry: Retry,
-    /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client
-    /// to a thread by its address and port. A client whose address or port changes during a transfer (a new mapping
-    /// of a NAT) may reach another thread, which ignores it until the client's --timeout. With one thread the
-    /// transfer continues
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) threads: u8,
-    /// The folder of the file `reset-keys-ADDRESS-PORT`, by which a restarted server tells its clients that it does not
-    /// know them. The server makes the file, only its owner can read it, and it stays until it is deleted. The folder
-    /// must not lie beneath --root. The default is `rdt` in the user's state folder, on Linux `~/.local/state`
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-/// When a client must validate its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Retry {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<Retry> for listener::Retry {
-    fn from(retry: Retry) -> Self {
-        match retry {
-            Retry::Auto => Self::Auto,
-            Retry::Always => Self::Always,
-            Retry::Never => Self::Never,
+impl Cli {
+    /// Whether the standard output has objects.
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.command {
+            Command::Serve(args) => args.common.json,
+            Command::Put(args) => args.common.json,
+            Command::Get(args) => args.common.json,
+            Command::Load(args) => args.common.json,
+            Command::Bench(args) => args.common.json,
+            Command::Demo(_) | Command::SocketTcp(_) | Command::Completions { .. } | Command::Man { .. } => false,
         }
     }
-}
 
-#[derive(Args)]
-pub(crate) struct PutArgs {
-    /// The file to send
-    pub(crate) file: PathBuf,
-    /// The server: host or host:port. The first address of the host that answers gets the file
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
-    /// The name to store it under, by default that of the file
-    #[arg(long, value_parser = parse_name)]
-    pub(crate) name: Option<NameBuf>,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-#[derive(Args)]
-pub(crate) struct GetArgs {
-    /// The name of the file at the server
-    #[arg(value_parser = parse_name)]
-    pub(crate) name: NameBuf,
-    /// The server: host or host:port
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
-    /// The path to store it at, by default its name in the current folder. An existing file is replaced once the
-    /// download is complete, and keeps its permissions. A symbolic link to a file is itself replaced
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    /// Checks what no argument shows on its own. The error names the command.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        match &self.command {
+            Command::Put(args) => args.name().map(|_| ()).map_err(|why| ("put", why)),
+            Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
+            Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
+            Command::Bench(_) => Ok(()),
+            Command::Completions { .. } | Command::Man { .. } => Ok(()),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -218,8 +153,8 @@ pub(crate) struct DemoArgs {
 pub(crate) struct LoadArgs {
     /// The server: host or host:port. A client that finds no place there (--max-peers, --per-host) tries again until
     /// its --timeout
-    #[arg(value_name = "ADDR")]
-    pub(crate) server: String,
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+    pub(crate) server: ServerAddress,
     /// The number of clients
     #[arg(long, default_value_t = 100, value_parser = parse_count)]
     pub(crate) clients: usize,
@@ -230,137 +165,14 @@ pub(crate) struct LoadArgs {
     pub(crate) common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct Common {
-    /// The implementation at the other end
-    #[arg(long, value_enum, default_value_t = Profile::Note)]
-    profile: Profile,
-    /// With --profile rostov: the retransmission mechanism of the other end, which is not visible on the wire
-    #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
-    peer_method: PeerMethod,
-    /// Give up after this silence of the other side, in seconds, or twice as long where no answer is pending. The
-    /// default is 10 for the first answer (16 with --profile rostov and selective repeat), then 30 and 60
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: Option<u64>,
-    /// The retransmission mechanism. The default is selective-repeat, or stop-and-wait if the other end uses it: it
-    /// takes one packet at a time
-    #[arg(long, value_enum)]
-    arq: Option<Mechanism>,
-    /// The congestion controller, which bounds the data in flight
-    #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
-    congestion: Congestion,
-    /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
-    /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
-    /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait
-    #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
-    window: Option<u32>,
-    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
-    /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
-    /// --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads one packet each 0.1 s
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
-    segment: Option<u16>,
-    /// Lose this percentage of sent datagrams, to exercise loss recovery
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
-    pub(crate) loss: f64,
-    /// With --loss: the seed that selects the lost datagrams
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Print errors only (a server still prints its address)
-    #[arg(long)]
-    pub(crate) quiet: bool,
-    /// Print each packet, timer, loss and state of each connection to the standard error output
-    #[arg(short, long)]
-    verbose: bool,
-}
-
-impl Common {
-    pub(crate) fn settings(&self) -> Settings {
-        let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
-        // Only one packet is in flight towards this peer, with any mechanism and window.
-        let is_single = config.peer == Peer::RostovStopAndWait;
-        let single_segment = settings::SINGLE_SEGMENT.filter(|_| is_single);
-        let default = if config.framing.is_base_only() { config.segment } else { settings::SEGMENT };
-        let segment = self.segment.or(single_segment).unwrap_or(default);
-        // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
-        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { segment };
-        let config = Config { segment, recv_segment, ..config };
-        let congestion = self.congestion;
-        let is_fixed = config.framing.is_base_only() || congestion == Congestion::Fixed;
-        let (arq, window) = match (is_single, is_fixed) {
-            (true, _) => (Mechanism::StopAndWait, settings::SINGLE_WINDOW),
-            (false, true) => (Mechanism::SelectiveRepeat, settings::FIXED_WINDOW),
-            (false, false) => (Mechanism::SelectiveRepeat, settings::WINDOW),
-        };
-        let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
-        Settings { config, arq, congestion, window, is_verbose: self.verbose }
-    }
-}
-
-/// Resolves `text` to the first of its addresses.
-pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
-    let first = resolve_all(text)?.first().copied();
-    first.ok_or_else(|| format!("cannot use the address {text}: it has no address"))
-}
-
-/// Resolves `text` to its addresses, with the default port if it names none.
-fn resolve_all(text: &str) -> Result<Vec<SocketAddr>, String> {
-    let explain = |why: String| format!("cannot use the address {text}: {why}");
-    // An IPv6 address alone also has colons, so `text` is first tried without a port.
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
-    let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
-    let mut addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
-    // Prefer IPv4, on which a server listens by default.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    Ok(addresses)
-}
-
-/// Resolves the addresses of a peer, which must name a host. There is at least one.
-///
-/// The unspecified address is for listening only. A datagram to it may reach this host, but the answer comes from
-/// another address and is ignored.
-pub(crate) fn resolve_peers(text: &str) -> Result<Vec<SocketAddr>, String> {
-    let addresses = resolve_all(text)?;
-    if addresses.is_empty() {
-        return Err(format!("cannot use the address {text}: it has no address"));
-    }
-    if addresses.iter().any(|address| address.ip().to_canonical().is_unspecified()) {
-        return Err(format!("cannot use the address {text}: it names no host; for this one, give 127.0.0.1 or ::1"));
-    }
-    Ok(addresses)
-}
-
-/// The first address of a peer.
-pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
-    Ok(resolve_peers(text)?[0])
-}
-
-fn parse_name(text: &str) -> Result<NameBuf, String> {
-    NameBuf::new(text).map_err(|error| error.to_string())
-}
-
-fn parse_window(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
-        _ => Err("not a number from 1 to 65536".into()),
-    }
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (1..=1_000_000).contains(&count) => Ok(count),
         _ => Err("not a number from 1 to 1000000".into()),
     }
 }
 
-fn parse_percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("not a number from 0 to 100".into()),
-    }
-}
-
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.char_indices().last() {
         Some((end, 'k' | 'K')) => (&text[..end], 10),
         Some((end, 'm' | 'M')) => (&text[..end], 20),

@@ -92,6 +92,7 @@ impl Failure {
     /// The failure at `servers`, and how the user can fix it.
     fn text(&self, servers: &str, name: &str, network: &str) -> String {
         match self {
+            Self::Refused(ErrorCode::NotPermitted) => format!("{servers} does not admit the address of this machine"),
             Self::Refused(code) => format!("{servers} refused \"{name}\": {}", messages::refusal(*code)),
             Self::Ended(reason) => {
                 format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
@@ -244,8 +245,7 @@ impl Attempts {
             };
             if is_due {
                 attempt.start(now, &self.settings, &self.request);
-                let is_trying = matches!(attempt.state, State::Trying(_));
-                self.next_at = if is_trying { now + NEXT_AFTER } else { now };
+                self.next_at = if matches!(attempt.state, State::Trying(_)) { now + NEXT_AFTER } else { now };
             }
         }
     }

@@ -7,7 +7,9 @@ use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
-use crate::progress::Progress;
+use crate::progress::Step;
+use crate::progress_line::PathView;
+use crate::report::Report;
 use crate::settings::{self, Settings};
 use rdt_proto::connection::{CloseReason, HeapBudget, HeapWindow, Stats, Transmit};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
@@ -24,9 +26,7 @@ pub(crate) struct FileClient<F> {
     exchange: Exchange<Client, F>,
     /// The results of the disk. `None` if the storage needs none.
     finished: Option<Finished>,
-    progress: Progress,
-    /// Whether to print a message after a success.
-    announce: bool,
+    report: Report,
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
@@ -56,6 +56,8 @@ pub(crate) struct TransferResult {
     pub(crate) outcome: Outcome,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// When it was known. The close of the connection follows.
+    pub(crate) at: Instant,
 }
 
 impl<F: Storage> FileClient<F> {
@@ -64,8 +66,7 @@ impl<F: Storage> FileClient<F> {
         settings: Settings,
         mut exchange: Exchange<Client, F>,
         finished: Option<Finished>,
-        progress: Progress,
-        announce: bool,
+        report: Report,
     ) -> Self {
         let request = match exchange.session.poll_output() {
             Some(Output::Header(header)) => header.to_vec(),
@@ -76,8 +77,7 @@ impl<F: Storage> FileClient<F> {
             state: State::Connecting(attempts.with_request(request)),
             exchange,
             finished,
-            progress,
-            announce,
+            report,
             started: Instant::ZERO,
             result: None,
             stopped: false,
@@ -121,8 +121,8 @@ impl<F: Storage> FileClient<F> {
                 let patience = attempts.patience();
                 self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
             } else if attempts.have_failed() && self.result.is_none() {
-                self.progress.finish(None);
-                self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO });
+                self.report.progress.finish(None);
+                self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO, at: now });
             }
         }
         self.pump(now);
@@ -138,22 +138,27 @@ impl<F: Storage> FileClient<F> {
             link.connection.leave();
             return;
         }
-        let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
-        self.progress.update(arrived(bytes, &self.exchange.session, link, &self.settings), length);
+        let bytes = self.exchange.session.bytes_done();
+        let step = || step(&self.exchange.session, link, &self.settings);
+        self.report.progress.update(now, step);
         if let Some(outcome) = outcome {
-            self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
+            self.report.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
-            self.result = Some(TransferResult { outcome, bytes, took });
+            self.result = Some(TransferResult { outcome, bytes, took, at: now });
             // Only the close of the connection remains.
-            if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
-                let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
-                let server = link.server();
-                match outcome {
-                    Outcome::Stored => messages::to_stdout(format_args!("stored \"{name}\" on {server}: {done}")),
-                    _ => messages::to_stdout(format_args!("received \"{name}\" from {server}: {done}")),
-                }
+            if matches!(outcome, Outcome::Stored | Outcome::Received) {
+                let session = &self.exchange.session;
+                self.report.succeed(session.transfer(), session.name().as_str(), link.server(), bytes, took);
             }
             self.leave_by(now + settings::farewell(&self.settings.config));
+        }
+    }
+
+    /// When the progress is to be drawn again.
+    fn progress_due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connected(_) if self.result.is_none() => self.report.progress.poll_timeout(),
+            State::Connecting(_) | State::Connected(_) => None,
         }
     }
 
@@ -178,13 +183,13 @@ impl<F: Storage> FileClient<F> {
         let name = self.exchange.session.name();
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let link = match &self.state {
-            State::Connecting(_) if self.stopped => return Some(format!("stopped: \"{name}\" was not transferred")),
+            State::Connecting(_) if self.stopped => return Some(self.report.stopped(name.as_str())),
             State::Connecting(attempts) => return Some(attempts.failure(name.as_str(), &network)),
             State::Connected(connected) => &connected.link,
         };
         let (server, reason) = (link.server(), link.connection.ended());
-        let upload = self.exchange.session.transfer() == Transfer::Upload;
-        let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
+        let transfer = self.exchange.session.transfer();
+        let again = self.report.aftermath(transfer);
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
             Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
@@ -200,7 +205,7 @@ impl<F: Storage> FileClient<F> {
             None if self.exchange.is_committing() => {
                 format!("stopped: \"{name}\" was being stored: look whether it is there")
             }
-            Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
+            Some(Outcome::Cancelled) | None => self.report.stopped(name.as_str()),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
             Some(Outcome::CutShort) => {
                 format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
@@ -209,17 +214,27 @@ impl<F: Storage> FileClient<F> {
                 format!("{server} refused \"{name}\": {}", messages::refusal(code))
             }
             Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
-            Some(Outcome::Shrunk) => {
-                format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
-            }
-            Some(Outcome::StorageFailed(error)) => {
-                let what = if upload { "cannot read on this machine" } else { "cannot write on this machine" };
-                format!("{what}: \"{name}\": {}", messages::storage_error(error, self.exchange.error()))
-            }
+            Some(Outcome::Shrunk) => self.report.shrunk(name.as_str()),
+            Some(Outcome::StorageFailed(error)) => self.report.storage_failure(transfer, error, self.exchange.error()),
             Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
+}
+
+/// What the request does now.
+fn step(session: &Client, link: &Link, settings: &Settings) -> Step {
+    let Some(total) = session.length() else { return Step::Asking };
+    let done = arrived(session.bytes_done(), session, link, settings);
+    if done >= total {
+        return Step::Storing { total };
+    }
+    let (path, sent) = (link.connection.path(), link.connection.stats().infos_sent);
+    // A receiver sees only the losses of its own few packets.
+    let knows_loss = session.transfer() == Transfer::Upload && sent > 0;
+    #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
+    let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
+    Step::Transferring { done, total, path: PathView { round_trip: path.srtt, loss: knows_loss.then(loss) } }
 }
 
 /// The number of the `done` bytes that have certainly crossed the network.
@@ -323,7 +338,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
             State::Connecting(attempts) => (attempts.poll_timeout(), None),
             State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.session.poll_timeout()),
         };
-        [link, session, self.leave_at].into_iter().flatten().min()
+        [link, session, self.leave_at, self.progress_due()].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {

@@ -1,21 +1,24 @@
 //! A demonstration: a client sends a file to a server and fetches it again, with loss. Both run in this process, in two
 //! threads, over real sockets.
 
+use crate::access::Access;
 use crate::args::DemoArgs;
 use crate::attempts::Attempts;
+use crate::binding;
 use crate::client::FileClient;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
-use crate::files::{Folder, Source, Space, SpaceLimits};
+use crate::files::{Folder, IfTaken, Sink, Source, Space, SpaceLimits};
+use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::server::{FileServer, Limits, Store};
+use crate::report::{Local, Report};
+use crate::server::{FileServer, Store};
 use crate::settings::Settings;
-use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
@@ -45,13 +48,20 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         None => generate(folder.path()).map_err(fail)?,
     };
     let name = crate::name_of(&original)?;
+    // A file that cannot be sent is an error before anything starts.
+    drop(Source::open(&original)?);
 
     let settings = Settings::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
-    let store = Store { folder: Folder::open(&up).map_err(fail)?, space: Space::new(SpaceLimits::default()) };
+    let store = Store {
+        access: Access::ReadWrite,
+        bench: None,
+        folder: Folder::open(&up).map_err(fail)?,
+        space: Space::new(SpaceLimits::default()),
+    };
     let mut serve = FileServer::new(
         driver.now(),
         settings,
@@ -96,24 +106,32 @@ impl Demo<'_> {
     fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
         let source = Source::open(original)?;
         let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        self.transfer("up", client, |disk| Files::one(disk, source))?;
+        self.transfer("up", original, client, |disk| Files::one(disk, source))?;
         let folder = Folder::open(down).map_err(|error| error_text(&error))?;
         let client = Client::download(ClientConfig::default(), name.as_name());
-        self.transfer("down", client, |disk| Files::named(disk, &folder, name.as_name().as_str().into()))
+        let target =
+            folder.create(name.as_name().as_str().as_ref(), IfTaken::Replace).map_err(|error| error_text(&error))?;
+        self.transfer("down", down, client, |disk| Files::into(disk, Sink::File(target), Some(folder)))
     }
 
-    fn transfer(&self, title: &str, session: Client, files: impl FnOnce(Disk) -> Files) -> Result<(), String> {
+    fn transfer(
+        &self,
+        title: &str,
+        path: &Path,
+        session: Client,
+        files: impl FnOnce(Disk) -> Files,
+    ) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.config.max_datagram_len();
-        let socket = socket::bind_towards(&[self.server]).map_err(fail)?;
+        let socket = binding::bind_towards(&[self.server]).map_err(fail)?;
         let mut driver = Driver::on(socket, bytes, loss, self.stop.clone()).map_err(fail)?;
-        let progress = Progress::new(title, false);
+        let report = Report::new(Progress::new(title, &self.server.to_string()), Local::File(path.to_owned()), false);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         let exchange = Exchange::new(session, files(disk));
         let patience = Patience::new(driver.now(), &self.settings, false);
         let attempts = Attempts::new(&[self.server], self.settings, patience);
-        let mut client = FileClient::new(attempts, self.settings, exchange, Some(finished), progress, false);
+        let mut client = FileClient::new(attempts, self.settings, exchange, Some(finished), report);
         driver.run(&mut client).map_err(fail)?;
         if let Some(failure) = client.failure(driver.network_error()) {
             return Err(format!("{title}: {failure}"));

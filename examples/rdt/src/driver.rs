@@ -15,11 +15,11 @@
 //! time only after all datagrams that arrived before this time. No live peer then times out. During a flood the socket
 //! is never empty. So timers also run after [`TIMERS_AFTER`] batches.
 
+use crate::binding;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::loss::Loss;
 use crate::network_error::{Call, Setbacks, Severity, severity};
-use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
@@ -59,7 +59,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Binds a socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        Self::on(socket::bind(address)?, datagram_bytes, loss, stop)
+        Self::on(binding::bind(address)?, datagram_bytes, loss, stop)
     }
 
     /// Creates a driver on a non-blocking socket.
@@ -118,7 +118,7 @@ impl Driver {
     /// Runs until the endpoint is finished.
     pub(crate) fn run(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let (mut stops, mut batches, mut finished_at) = (0, 0, None);
+        let (mut stops, mut drains, mut batches, mut finished_at) = (0, false, 0, None);
         loop {
             self.socket.transmit(self.poll.registry(), &self.clock, endpoint)?;
             if endpoint.is_finished() {
@@ -138,6 +138,10 @@ impl Driver {
                 }
             }
             endpoint.handle_wake(now);
+            if self.stop.is_draining() && !drains {
+                drains = true;
+                endpoint.handle_drain(now);
+            }
             if self.stop.count() > stops {
                 stops = self.stop.count();
                 endpoint.handle_stop(now);

@@ -39,6 +39,10 @@ pub(crate) trait Endpoint {
     fn handle_unreachable(&mut self, _now: Instant, _to: SocketAddr) {}
     /// Another thread may have finished work for the endpoint. The loop calls this in each round.
     fn handle_wake(&mut self, _now: Instant) {}
+    /// Starts to shut down once the running transfers have ended.
+    fn handle_drain(&mut self, now: Instant) {
+        self.handle_stop(now);
+    }
     /// Starts to shut down. The remaining work should be short.
     fn handle_stop(&mut self, now: Instant);
     fn poll_transmit(

@@ -81,6 +81,10 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         self.error.as_deref()
     }
 
+    pub(crate) fn storage(&self) -> &F {
+        &self.storage
+    }
+
     /// Moves all data that can be moved now.
     ///
     /// It must run after each datagram, timeout or call that changes the connection or the session. Returns the outcome

@@ -1,9 +1,13 @@
 //! The storage of an exchange: files in a folder, with the disk work on other threads.
 
+use crate::access::Access;
 use crate::disk::{Call, Disk, Reader, Work, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
+use crate::files::{CommitError, Folder, IfTaken, Sink, Source, Space, Target, is_reserved};
+use crate::memory_file::{MemoryFile, is_memory_file};
+use crate::server::Store;
 use crate::settings::AnyStorage;
+use indicatif::HumanBytes;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, NameBuf};
 use std::ffi::{OsStr, OsString};
@@ -16,14 +20,16 @@ pub(crate) struct Files {
     disk: Disk,
     place: Place,
     open: Open,
+    /// The name under which the content was stored, if that is not the name in the request.
+    stored_as: Option<OsString>,
 }
 
 /// The files that a session may use.
 enum Place {
     /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
-    Beneath(Folder, Arc<Space>, IpAddr),
-    /// A client: the received content is stored under a name of its own, not under the name in the request.
-    Named(Folder, OsString),
+    Beneath(Store, IpAddr),
+    /// A client: what takes the received content was opened before the request. The folder has the disk.
+    Into(Option<Sink>, Option<Folder>),
     /// A client: the file to send is open.
     One,
 }
@@ -35,23 +41,43 @@ enum Open {
     Reading(Reader),
     Creating(Call<io::Result<Target>>),
     Writing(Writer),
+    /// A measurement.
+    Memory(MemoryFile),
 }
 
 impl Files {
-    /// Serves any request of a client at `host` from `folder`.
-    pub(crate) fn beneath(disk: Disk, folder: &Folder, space: &Arc<Space>, host: IpAddr) -> Self {
-        Self { disk, place: Place::Beneath(folder.clone(), space.clone(), host), open: Open::Nothing }
+    /// Serves the requests that `store` permits to a client at `host`.
+    pub(crate) fn beneath(disk: Disk, store: &Store, host: IpAddr) -> Self {
+        Self::new(disk, Place::Beneath(store.clone(), host), Open::Nothing)
     }
 
-    /// Stores the received content as `name`, not under the name in the request.
-    pub(crate) fn named(disk: Disk, folder: &Folder, name: OsString) -> Self {
-        Self { disk, place: Place::Named(folder.clone(), name), open: Open::Nothing }
+    /// Writes the received content into `sink`. If it is a file, `folder` has it.
+    pub(crate) fn into(disk: Disk, sink: Sink, folder: Option<Folder>) -> Self {
+        Self::new(disk, Place::Into(Some(sink), folder), Open::Nothing)
     }
 
     /// Sends the file `source`.
     pub(crate) fn one(disk: Disk, source: Source) -> Self {
         let open = Open::Reading(Reader::new(disk.clone(), source));
-        Self { disk, place: Place::One, open }
+        Self::new(disk, Place::One, open)
+    }
+
+    fn new(disk: Disk, place: Place, open: Open) -> Self {
+        Self { disk, place, open, stored_as: None }
+    }
+
+    /// The name under which the content was stored, if that is not the name in the request.
+    pub(crate) fn stored_as(&self) -> Option<&OsStr> {
+        self.stored_as.as_deref()
+    }
+
+    /// What happens to content whose name is taken. `replace` is the answer of the session.
+    fn if_taken(&self, replace: bool) -> IfTaken {
+        match &self.place {
+            Place::Beneath(Store { access: Access::WriteOnly, .. }, _) => IfTaken::Rename,
+            Place::Beneath(..) | Place::Into(..) | Place::One if replace => IfTaken::Replace,
+            Place::Beneath(..) | Place::Into(..) | Place::One => IfTaken::Refuse,
+        }
     }
 
     /// The folder, and the name of the file there.
@@ -60,13 +86,29 @@ impl Files {
             Place::Beneath(..) if is_reserved(name.as_name().as_str()) => {
                 Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
             }
-            Place::Beneath(folder, ..) => Ok((folder.clone(), name.as_name().as_str().into())),
-            Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
-            Place::One => Err(ErrorKind::NotFound.into()),
+            Place::Beneath(store, _) => Ok((store.folder.clone(), name.as_name().as_str().into())),
+            Place::Into(..) | Place::One => Err(ErrorKind::NotFound.into()),
         }
     }
 
+    /// Opens the file `name` if it exists in memory only. Returns its length.
+    fn open_memory(&mut self, name: &NameBuf) -> Option<Result<u64, Failure>> {
+        let Place::Beneath(store, _) = &self.place else { return None };
+        let name = name.as_name().as_str();
+        if !is_memory_file(name) {
+            return None;
+        }
+        Some(MemoryFile::open(name, store.bench).map_err(Failure::from).map(|file| {
+            let length = file.length();
+            self.open = Open::Memory(file);
+            length
+        }))
+    }
+
     fn open(&mut self, name: &NameBuf) -> Option<Result<Answer, Failure>> {
+        if let Some(opened) = self.open_memory(name) {
+            return Some(opened.map(|length| Answer::Opened { length }));
+        }
         if let Open::Opening(call) = &mut self.open {
             let opened = call.take()?;
             self.open = Open::Nothing;
@@ -76,6 +118,11 @@ impl Files {
                 Answer::Opened { length }
             }));
         }
+        if matches!(&self.place, Place::Beneath(Store { access: Access::WriteOnly, .. }, _)) {
+            // The name is not looked up: the answer says nothing about it.
+            let error = io::Error::new(ErrorKind::PermissionDenied, "--write-only");
+            return Some(Err(error.into()));
+        }
         match self.entry(name) {
             Ok((folder, name)) => self.open = Open::Opening(self.disk.call(Work::Read, move || folder.read(&name))),
             Err(error) => return Some(Err(error.into())),
@@ -84,21 +131,36 @@ impl Files {
     }
 
     fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
+        if let Some(opened) = self.open_memory(name) {
+            return Some(opened.map(|_| Answer::Created));
+        }
+        if let Place::Into(sink, folder) = &mut self.place {
+            let free = folder.as_ref().map_or(u64::MAX, Folder::free_bytes);
+            if length > free {
+                let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
+                return Some(Err(io::Error::new(ErrorKind::StorageFull, why).into()));
+            }
+            // A session creates one file.
+            let Some(sink) = sink.take() else { return Some(Err(io::Error::from(ErrorKind::AlreadyExists).into())) };
+            self.open = Open::Writing(Writer::new(self.disk.clone(), sink));
+            return Some(Ok(Answer::Created));
+        }
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
             return Some(created.and_then(|created| created).map_err(Failure::from).map(|target| {
-                self.open = Open::Writing(Writer::new(self.disk.clone(), target));
+                self.open = Open::Writing(Writer::new(self.disk.clone(), Sink::File(target)));
                 Answer::Created
             }));
         }
         match self.entry(name) {
             Ok((folder, name)) => {
                 let space = match &self.place {
-                    Place::Beneath(_, space, host) => Some((space.clone(), *host)),
-                    Place::Named(..) | Place::One => None,
+                    Place::Beneath(store, host) => Some((store.space.clone(), *host)),
+                    Place::Into(..) | Place::One => None,
                 };
-                let create = move || create(&folder, &name, length, replace, space);
+                let if_taken = self.if_taken(replace);
+                let create = move || create(&folder, &name, length, if_taken, space);
                 self.open = Open::Creating(self.disk.call(Work::Write, create));
             }
             Err(error) => return Some(Err(error.into())),
@@ -114,7 +176,9 @@ impl Storage for Files {
             (Task::Create { name, length, replace }, Open::Nothing | Open::Creating(_)) => {
                 self.create(name, *length, *replace)
             }
-            (Task::Read { len }, Open::Reading(reader)) => Some(read(reader, *len, connection)?.map_err(Failure::from)),
+            (Task::Read { len }, Open::Reading(reader)) => {
+                Some(read_with(*len, connection, |slot| reader.read(slot))?.map_err(Failure::from))
+            }
             (Task::Write { len }, Open::Writing(writer)) => {
                 let unread = connection.recv_chunk();
                 let written = writer.write(unread.get(..*len).unwrap_or(unread))?;
@@ -122,11 +186,23 @@ impl Storage for Files {
             }
             (Task::Commit, Open::Writing(writer)) => {
                 let committed = writer.commit()?;
-                Some(committed.map(|()| Answer::Committed).map_err(|error| match error {
+                let committed = committed.map(|stored| {
+                    self.stored_as = stored;
+                    Answer::Committed
+                });
+                Some(committed.map_err(|error| match error {
                     CommitError::NotStored(error) => Failure::from(error),
                     CommitError::NotDurable(error) => Failure::NotDurable(error),
                 }))
             }
+            (Task::Read { len }, Open::Memory(file)) => {
+                Some(read_with(*len, connection, |slot| Some(file.read(slot)))?.map_err(Failure::from))
+            }
+            (Task::Write { len }, Open::Memory(file)) => {
+                let len = connection.recv_chunk().len().min(*len);
+                Some(file.write(len).map(Answer::Written).map_err(Failure::from))
+            }
+            (Task::Commit, Open::Memory(_)) => Some(Ok(Answer::Committed)),
             (Task::Discard, _) => {
                 self.finish();
                 Some(Ok(Answer::Discarded))
@@ -153,6 +229,7 @@ impl Files {
             Open::Creating(call) => self.disk.abandon(call),
             // They do so when they are dropped.
             Open::Reading(_) | Open::Writing(_) => {}
+            Open::Memory(_) => {}
         }
     }
 }
@@ -168,20 +245,24 @@ fn create(
     folder: &Folder,
     name: &OsStr,
     length: u64,
-    replace: bool,
+    if_taken: IfTaken,
     space: Option<(Arc<Space>, IpAddr)>,
 ) -> io::Result<Target> {
     match space {
-        None => folder.create(name, replace),
+        None => folder.create(name, if_taken),
         Some((space, host)) => {
             let reservation = space.reserve(|| folder.free_bytes(), host, length)?;
-            Ok(folder.create(name, replace)?.with_reservation(reservation))
+            Ok(folder.create(name, if_taken)?.with_reservation(reservation))
         }
     }
 }
 
 /// Reads into the connection's own memory.
-fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>) -> Option<io::Result<Answer>> {
+fn read_with(
+    len: usize,
+    connection: &mut Connection<AnyStorage>,
+    read: impl FnOnce(&mut [u8]) -> Option<io::Result<usize>>,
+) -> Option<io::Result<Answer>> {
     let ended = connection.ended().is_some();
     let slot = connection.send_slot().unwrap_or_default();
     let len = len.min(slot.len());
@@ -189,7 +270,7 @@ fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>
         // The answer "0 bytes" would mean the end of the file. A connection that has ended never has room again.
         return ended.then(|| Err(io::Error::other("the connection has ended")));
     }
-    Some(match reader.read(&mut slot[..len])? {
+    Some(match read(&mut slot[..len])? {
         Ok(count) => connection.commit(count).map(|()| Answer::Read(count)).map_err(io::Error::other),
         Err(error) => Err(error),
     })

@@ -6,16 +6,18 @@
 
 use crate::args::LoadArgs;
 use crate::attempts::Attempts;
+use crate::binding;
 use crate::client::FileClient;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
+use crate::json::{self, Record, Spread};
 use crate::loss::Loss;
-use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
+use crate::messages::{self, amount, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
+use crate::report::{Local, Report};
 use crate::settings::{AnyStorage, Settings};
-use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::{INTERRUPTED, Stop};
 use mio::{Events, Poll, Token, Waker};
@@ -33,7 +35,7 @@ const BATCHES: usize = 8;
 const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
-    let servers = crate::args::resolve_peers(&args.server)?;
+    let servers = args.server.resolve()?;
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];
@@ -53,6 +55,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
         clients: Vec::new(),
         deadlines: BTreeSet::new(),
         active: 0,
+        ended: Instant::ZERO,
     };
     load.start()?;
     while load.active > 0 && stop.count() == 0 {
@@ -60,7 +63,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     }
     if stop.count() > 0 {
         load.stop();
-        to_stderr("stopped");
+        messages::fail("stopped", INTERRUPTED);
         return Ok(INTERRUPTED.into());
     }
     load.report()
@@ -141,6 +144,8 @@ struct Load<'r> {
     /// The next deadline of each client, with its index.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
+    /// When the last result was known. The closes of connections do not count.
+    ended: Instant,
 }
 
 impl<'r> Load<'r> {
@@ -172,12 +177,12 @@ impl<'r> Load<'r> {
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let bound = socket::bind_towards(&self.servers)?;
+        let bound = binding::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         socket.hear_icmp()?;
-        let progress = Progress::new(name.as_name().as_str(), true);
+        let report = Report::new(Progress::Quiet, Local::Memory, false);
         let attempts = Attempts::new(&self.servers, self.settings, patience);
-        let client = FileClient::new(attempts, self.settings, exchange, None, progress, false);
+        let client = FileClient::new(attempts, self.settings, exchange, None, report);
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
@@ -248,6 +253,7 @@ impl<'r> Load<'r> {
             self.clients[index] = Member::Active(Box::new(again));
             return Ok(());
         }
+        self.ended = active.client.result().map_or(now, |result| result.at).max(self.ended);
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
         self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {
             (Some((Outcome::Stored, took)), None) => {
@@ -259,6 +265,9 @@ impl<'r> Load<'r> {
             _ => {
                 let failure = active.client.failure(active.socket.network_error()).unwrap_or_default();
                 to_stderr(format_args!("client {}: {failure}", index + 1));
+                if json::is_chosen() {
+                    Record::ClientError { client: index + 1, message: &failure }.print();
+                }
                 Member::Failed
             }
         };
@@ -280,7 +289,7 @@ impl<'r> Load<'r> {
     }
 
     fn report(&self) -> Result<ExitCode, String> {
-        let took = self.clock.now().saturating_since(Instant::ZERO);
+        let took = self.ended.saturating_since(Instant::ZERO);
         let times = self.clients.iter().filter_map(|client| match client {
             Member::Equal(took) => Some(*took),
             Member::Active(_) | Member::Failed => None,
@@ -289,20 +298,40 @@ impl<'r> Load<'r> {
         times.sort_unstable();
         let (equal, all) = (times.len(), self.clients.len());
         let bytes = 2 * equal as u64 * self.size as u64;
-        to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
-        if let (Some(least), Some(most)) = (times.first(), times.last()) {
+        let spread = times.first().zip(times.last()).map(|(least, most)| {
             let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
-            let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
-            to_stdout(format_args!(
-                "seconds of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
-                seconds(*least),
-                seconds(median),
-                seconds(late),
-                seconds(*most),
-                hundredths / 100,
-                hundredths % 100,
-            ));
+            [*least, median, late, *most]
+        });
+        if json::is_chosen() {
+            print_object(all, equal, bytes, took, spread);
+        } else {
+            print_text(all, equal, bytes, took, spread);
         }
         if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} of {all} clients failed", all - equal)) }
     }
+}
+
+/// Prints the result. `spread` is the least, the median, the 99th percentile and the most of the clients' times.
+fn print_text(all: usize, equal: usize, bytes: u64, took: Duration, spread: Option<[Duration; 4]>) {
+    to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
+    if let Some([least, median, late, most]) = spread {
+        let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
+        to_stdout(format_args!(
+            "time of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
+            duration(least),
+            duration(median),
+            duration(late),
+            duration(most),
+            hundredths / 100,
+            hundredths % 100,
+        ));
+    }
+}
+
+fn print_object(clients: usize, equal: usize, bytes: u64, took: Duration, spread: Option<[Duration; 4]>) {
+    let client_seconds = spread.map(|spread| {
+        let [least, median, percentile_99, most] = spread.map(json::seconds);
+        Spread { least, median, percentile_99, most }
+    });
+    Record::Load { clients, equal, bytes, seconds: json::seconds(took), client_seconds }.print();
 }

@@ -2,86 +2,132 @@
 //!
 //! ```text
 //! rdt serve --root DIR       rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
-//! rdt demo                   rdt load HOST[:PORT] --clients 1000
+//! rdt demo                   rdt load HOST[:PORT] --clients 1000      rdt bench HOST[:PORT]
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
 //!
 //! | module | subject |
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
+//! | `binding` | sockets that are bound to an address |
 //! | `network_error` | which errors of system calls pass, and which end the program |
+//! | `limits`, `lifecycle` | the limits of a server, and how it ends |
+//! | `request_line` | what a server prints about a request |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
+//! | `serve` | starts a server |
+//! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
+//! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
+//! | `status` | the status lines of a server |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
-//! | `request` | runs a client on the loop, and reports its result |
+//! | `request`, `report` | runs a client on the loop, and reports its result |
+//! | `destination` | where a download goes |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
+//! | `memory_file` | files in memory only, for measurements |
 //! | `file_storage` | the storage of an exchange: files in a folder |
 //! | `disk` | threads for the disk: reads ahead, writes behind |
 //! | `files` | files in a folder, stored completely or not at all; blocking |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
-//! | `load` | many clients at once |
+//! | `load`, `bench` | many clients at once; the rate and the latency of a path |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
-//! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
+//! | `args`, `serve_args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
+//! | `generated` | completions of shells, and manual pages |
+//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `json`, `output` | the printed output |
+//! | `log` | the log file of a server |
+//! | `clock`, `signals`, `stop`, `loss` | the time, signals, requests to stop, artificial loss |
 //!
-//! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
+//! Exit codes: 0 success, or a server that was stopped, 1 failure (also of the standard
+//! output), 2 invalid command line, 130 interrupted.
 
+mod access;
 mod args;
 mod attempts;
+mod bench;
+mod binding;
 mod client;
 mod clock;
+mod common_args;
 mod demo;
+mod destination;
 mod disk;
 mod driver;
 mod endpoint;
 mod entropy;
+mod escape;
 mod exchange;
 mod file_storage;
 mod files;
+mod generated;
+mod json;
+mod lifecycle;
+mod limits;
 mod link;
 mod load;
+mod log;
 mod loss;
+mod memory_file;
 mod messages;
 mod network_error;
 mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod progress_line;
+mod rate;
+mod refusals;
+mod report;
 mod request;
+mod request_line;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod serve;
+mod serve_args;
 mod server;
+mod server_address;
+mod service_manager;
 mod settings;
+mod signals;
 mod socket;
 mod socket_tcp;
+mod status;
 mod stop;
 mod threads;
+mod transfer_args;
+mod usage;
 
-use args::{Cli, Command, GetArgs, PutArgs, ServeArgs, resolve};
-use clap::Parser;
-use driver::Driver;
+use args::Command;
+use destination::Destination;
 use file_storage::Files;
-use files::{Folder, Source, Space, SpaceLimits};
-use loss::Loss;
+use files::{Folder, Source};
 use messages::error_text;
-use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use rdt_proto::ftp::{Client, ClientConfig, NameBuf};
+use report::Local;
 use request::{Job, request};
-use reset_keys::ResetKeys;
-use server::{FileServer, Limits, Store};
+use serve::serve;
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
+use transfer_args::{GetArgs, PutArgs};
+
+/// The exit code of a failure.
+const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     // By default this signal ends the program. With a handler, the write fails.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
-    let cli = Cli::parse();
+    let cli = match usage::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    if cli.is_json() {
+        json::choose();
+    }
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
         Command::Serve(args) => serve(args),
@@ -89,110 +135,25 @@ fn main() -> ExitCode {
         Command::Get(args) => watch().and_then(|stop| get(args, stop)),
         Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
         Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
+        Command::Bench(args) => watch().and_then(|stop| bench::run(args, &stop)),
+        Command::Completions { shell } => Ok(generated::completions(*shell)),
+        Command::Man { command } => generated::manual(command),
         Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
     };
     let code = done.unwrap_or_else(|failure| {
-        messages::to_stderr(failure);
-        ExitCode::FAILURE
+        messages::fail(&failure, FAILURE);
+        FAILURE.into()
     });
-    output::finish();
-    code
+    usage::checked(code)
 }
 
-/// Watches for Ctrl-C and for the signals that ask a program to end.
+/// Watches for the signals that ask a program to end.
 fn watch() -> Result<Stop, String> {
-    Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))
-}
-
-fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
-    let address = resolve(&args.bind)?;
-    if !args.root.exists() {
-        // If this fails, opening the folder reports the error.
-        let _ = std::fs::create_dir(&args.root);
-    }
-    let defaults = ServerConfig::default();
-    let session_config = ServerConfig {
-        max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
-        read_only: args.read_only,
-        allow_replace: !args.no_replace,
-        ..defaults
-    };
-    let limits = Limits {
-        clients: args.max_peers,
-        per_host: args.per_host,
-        retry: args.retry.into(),
-        memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
-    };
-    let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
-    let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
-    let settings = args.common.settings();
-    let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
-    let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
-    let bound = sockets[0].local_addr().map_err(fail)?;
-    let keys = if address.port() == 0 {
-        Some(ResetKeys::fresh().map_err(fail)?)
-    } else {
-        match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
-            Ok(keys) => Some(keys),
-            Err(why) if args.state.is_some() => return Err(why),
-            Err(why) => {
-                messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
-                None
-            }
-        }
-    };
-    let restriction = restrict(&store.folder, args);
-    // Here the first thread starts.
-    output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-    let stop = watch()?;
-    if !args.common.quiet {
-        messages::to_stderr(restriction);
-    }
-    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
-    let serve = |driver: &Driver, thread| {
-        let quiet = args.common.quiet;
-        let server =
-            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?;
-        Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
-            Some(key) => server.with_reset_key(key),
-            None => server,
-        })
-    };
-    let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
-    let bytes = settings.config.max_datagram_len();
-    threads::run(sockets, &stop, serve, |socket, thread| {
-        Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config)
-    })?;
-    // To be stopped is the only orderly end of a server.
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Restricts the program to the folder of the server. Returns a line that says how far.
-///
-/// A server has no other files: its log goes to streams that are open.
-#[cfg(target_os = "linux")]
-fn restrict(folder: &Folder, args: &ServeArgs) -> String {
-    use sandbox::{Access, Restriction};
-    let access = if args.read_only { Access::Read } else { Access::Write };
-    let may = if args.read_only { "read files" } else { "read and write files" };
-    let root = args.root.display();
-    match sandbox::restrict(&[(folder.as_fd(), access)]) {
-        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
-        Ok(Restriction::Partial) => {
-            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")
-        }
-        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
-        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
-    "not restricted to its folder by the system, which has no Landlock".into()
+    Stop::on_signals().map_err(|error| format!("cannot watch for signals: {error}"))
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
-    let name = match &args.name {
+    let name = match args.name()? {
         Some(name) => name.clone(),
         None => name_of(&args.file)?,
     };
@@ -201,30 +162,20 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
         Ok((session, Box::new(|disk| Files::one(disk, source))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(&args.server, &args.common, &Local::File(args.file.clone()), job, stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
-    let output = args.output.as_deref().unwrap_or_else(|| Path::new(args.name.as_name().as_str()));
-    if output.is_dir() {
-        return Err(format!("{} is a directory: give --output FILE", output.display()));
-    }
-    // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
-    // whose target is outside the folder.
-    if output.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
-    }
-    let file_name = output.file_name();
-    let file_name =
-        file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
-    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
+    let (name, server) = args.request()?;
+    let destination = Destination::of(args.output.as_deref(), name)?;
     let job = || -> Result<Job, String> {
-        let session = Client::download(ClientConfig::default(), args.name.as_name());
-        let (folder, file_name) = (folder.clone(), file_name.to_owned());
-        Ok((session, Box::new(move |disk| Files::named(disk, &folder, file_name))))
+        // The free space of the disk is the limit.
+        let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
+        let session = Client::download(config, name.as_name());
+        let (sink, folder) = (destination.begin()?, destination.folder());
+        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
     };
-    request(&args.server, &args.common, job, stop)
+    request(server, &args.common, &destination.local(), job, stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {
@@ -233,7 +184,10 @@ fn open_folder(path: &Path) -> Result<Folder, String> {
 
 /// The name under which the server stores `file`.
 fn name_of(file: &Path) -> Result<NameBuf, String> {
-    let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
-    let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;
+    let unnamed = || format!("cannot read {} on this machine: it is a folder: give a file in it", file.display());
+    let name = file.file_name().ok_or_else(unnamed)?;
+    let name = name
+        .to_str()
+        .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
     NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
 }

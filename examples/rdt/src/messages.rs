@@ -1,34 +1,61 @@
 //! The text that the program prints.
 
+use crate::json::{self, Record};
 use crate::output::{self, Stream};
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
-use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
+use rdt_proto::ftp::{ErrorCode, Outcome};
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::path::Path;
 
 /// Prints a line of the result.
 pub(crate) fn to_stdout(line: impl Display) {
-    output::print(Stream::Stdout, line.to_string());
+    output::print(Stream::Stdout, &line.to_string());
 }
 
 /// Prints a line of progress or an error message.
 pub(crate) fn to_stderr(line: impl Display) {
-    output::print(Stream::Stderr, format!("rdt: {line}"));
+    output::print(Stream::Stderr, &format!("rdt: {line}"));
 }
 
-/// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)".
+/// Prints why the command fails, and for `--json` also an object.
+pub(crate) fn fail(failure: &str, exit_code: u8) {
+    to_stderr(failure);
+    if json::is_chosen() {
+        Record::Error { message: failure, exit_code }.print();
+    }
+}
+
+/// Prints that a server is ready.
+pub(crate) fn serving(root: &Path, address: &str) {
+    if json::is_chosen() {
+        Record::Serving { root: root.display().to_string(), address: address.to_string() }.print();
+    } else {
+        to_stdout(format_args!("serving {} on {address}", root.display()));
+    }
+}
+
+/// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)". A few bytes in a short time
+/// have no rate.
 pub(crate) fn amount(bytes: u64, took: Duration) -> String {
+    /// The least amount with a rate, unless the transfer took a second.
+    const LEAST: u64 = 64 << 10;
     let micros = took.as_micros().max(1);
     let rate = u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(micros)).unwrap_or(u64::MAX);
-    format!("{} in {} s ({}/s)", HumanBytes(bytes), seconds(took), HumanBytes(rate))
+    let amount = format!("{} in {}", HumanBytes(bytes), duration(took));
+    let has_rate = bytes >= LEAST || micros >= 1_000_000;
+    if has_rate { format!("{amount} ({}/s)", HumanBytes(rate)) } else { amount }
 }
 
-/// Formats a duration in seconds: "1.25".
-pub(crate) fn seconds(took: Duration) -> String {
-    let hundredths = took.as_micros() / 10_000;
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+/// Formats a duration: "1.25 s", "6 ms", "0.4 ms".
+pub(crate) fn duration(took: Duration) -> String {
+    match took.as_micros() {
+        micros @ 0..1_000 => format!("0.{} ms", micros / 100),
+        micros @ 1_000..1_000_000 => format!("{} ms", micros / 1_000),
+        micros => format!("{}.{:02} s", micros / 1_000_000, micros / 10_000 % 100),
+    }
 }
 
 /// The reason for the early end of a connection.
@@ -72,24 +99,19 @@ pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, det
     }
 }
 
-/// The reason for a storage failure of a client.
-pub(crate) fn storage_error(error: StorageError, detail: Option<&str>) -> String {
-    detail.map_or_else(|| error.to_string(), str::to_owned)
-}
-
 /// The meaning of an error code from the server, and what the user can do.
 pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
-        ErrorCode::NoSuchFile => "it has no such file",
-        ErrorCode::TooLarge => "the file is larger than it accepts",
+        ErrorCode::NoSuchFile => "it has no such file; check the name",
+        ErrorCode::TooLarge => "the file is larger than it accepts; ask its operator for a larger --max-size",
         ErrorCode::NameNotAllowed => "it does not allow this name; choose another one",
         ErrorCode::Exists => "it has a file of this name and does not replace it; choose another name",
-        ErrorCode::NoSpace => "it has no space left",
+        ErrorCode::NoSpace => "it has no space left; try again later, or tell its operator",
         ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
         ErrorCode::Busy => "it is busy; try again later",
         ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
-        ErrorCode::NotPermitted => "it does not permit that",
+        ErrorCode::NotPermitted => "it does not permit that; ask its operator",
         ErrorCode::Cancelled => "it was stopped there",
         ErrorCode::Other(_) => "for a reason that this version does not know",
     }
@@ -101,5 +123,26 @@ pub(crate) fn error_text(error: &std::io::Error) -> String {
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_below_a_second_is_in_milliseconds() {
+        let text = |micros| duration(Duration::from_micros(micros));
+        let expected = ["0.0 ms", "0.9 ms", "6 ms", "999 ms", "1.00 s", "75.20 s"];
+        assert_eq!([0, 999, 6_400, 999_999, 1_000_000, 75_209_999].map(text), expected);
+    }
+
+    #[test]
+    fn a_few_bytes_in_a_short_time_have_no_rate() {
+        let text = |bytes, millis| amount(bytes, Duration::from_millis(millis));
+        assert_eq!(text(2, 6), "2 B in 6 ms");
+        assert_eq!(text(10 << 20, 1_250), "10.00 MiB in 1.25 s (8.00 MiB/s)");
+        assert_eq!(text(64 << 10, 1), "64.00 KiB in 1 ms (62.50 MiB/s)");
+        assert_eq!(text(20 << 10, 20_000), "20.00 KiB in 20.00 s (1.00 KiB/s)");
     }
 }

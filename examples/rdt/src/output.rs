@@ -5,10 +5,15 @@
 //! line that finds the queue full, or that cannot be written, is dropped. The number of dropped lines is printed as
 //! soon as lines can be printed again.
 //!
+//! A failed write to the standard output is remembered, and [`failure`] returns it: a client whose result nothing has
+//! read, and a listener whose message is lost, do not end with success. The result of a server is not its log.
+//!
 //! A listener prints [messages](print_message) in the same way. Their queue is also bounded by the bytes that wait, and
 //! the listener reports a message that finds no room.
 
+use crate::escape::escape;
 use crate::messages::error_text;
+use crate::progress;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -30,23 +35,56 @@ const RETRY: Duration = Duration::from_millis(5);
 pub(crate) enum Stream {
     Stdout,
     Stderr,
+    /// The [log file](crate::log) of a server.
+    Log,
 }
 
 /// The queues of a server.
 static QUEUES: OnceLock<[Queue; 2]> = OnceLock::new();
+/// The queue of the log file, if there is one.
+static LOG: OnceLock<Queue> = OnceLock::new();
 
-/// Prints a line. An error, such as a closed output, is ignored.
-pub(crate) fn print(stream: Stream, mut line: String) {
-    line.push('\n');
-    match QUEUES.get() {
-        Some([stdout, stderr]) => match stream {
-            Stream::Stdout => stdout.push(line),
-            Stream::Stderr => stderr.push(line),
-        },
+/// The first error of the standard output.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Prints text as one line. An error, such as a closed output, does not stop the program.
+pub(crate) fn print(stream: Stream, line: &str) {
+    print_raw(stream, format!("{}\n", escape(line)));
+}
+
+/// Prints an object, which is one line of printable characters.
+pub(crate) fn print_object(stream: Stream, object: &str) {
+    print_raw(stream, format!("{object}\n"));
+}
+
+fn print_raw(stream: Stream, line: String) {
+    let queue = match (stream, QUEUES.get()) {
+        (Stream::Stdout, Some([stdout, _])) => Some(stdout),
+        (Stream::Stderr, Some([_, stderr])) => Some(stderr),
+        (Stream::Log, _) => LOG.get(),
+        (Stream::Stdout | Stream::Stderr, None) => None,
+    };
+    match queue {
+        Some(queue) => queue.push(line),
         None => {
-            let _ = stream.write(line.as_bytes());
+            let written = progress::without_line(|| stream.write(line.as_bytes()));
+            if matches!(stream, Stream::Stdout) {
+                note_failure(written);
+            }
         }
     }
+}
+
+/// Remembers that the standard output failed.
+pub(crate) fn note_failure(written: io::Result<()>) {
+    if let Err(error) = written {
+        FAILURE.get_or_init(|| error_text(&error));
+    }
+}
+
+/// Why the standard output failed, if it did.
+pub(crate) fn failure() -> Option<&'static str> {
+    FAILURE.get().map(String::as_str)
 }
 
 /// Prints `announcement` to the standard error output, and then `message` to the standard output.
@@ -75,13 +113,41 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
+/// Starts the thread that writes the log file.
+pub(crate) fn start_log() -> io::Result<()> {
+    // A second start changes nothing.
+    let _ = LOG.set(Queue::start(Stream::Log)?);
+    Ok(())
+}
+
+/// Whether there is a log file.
+pub(crate) fn has_log() -> bool {
+    LOG.get().is_some()
+}
+
+/// Lets the thread of the log file look for something to do, even without a line.
+pub(crate) fn wake_log() {
+    if let Some(queue) = LOG.get() {
+        // If the queue is full, a line wakes the thread.
+        let _ = queue.entries.try_send(Entry::Line(String::new()));
+    }
+}
+
 /// Waits until all lines are printed, but not long. To be called at the end of the program.
 pub(crate) fn finish() {
-    for queue in QUEUES.get().into_iter().flatten() {
+    // The log comes first, because its failure is a line on the standard error output.
+    for queue in LOG.get().into_iter().chain(QUEUES.get().into_iter().flatten()) {
         queue.finish(Instant::now() + END_LIMIT);
+        if matches!(queue.stream, Stream::Stdout) {
+            // That stream did not take the report either.
+            match queue.dropped.swap(0, Ordering::Relaxed) {
+                0 => {}
+                count => print(Stream::Stderr, &format!("rdt: {}", dropped_text(count))),
+            }
+        }
         let bytes = queue.message_bytes.load(Ordering::Relaxed);
         if bytes > 0 {
-            print(Stream::Stderr, format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
+            print(Stream::Stderr, &format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
         }
     }
 }
@@ -94,6 +160,7 @@ impl Stream {
                 stdout.write_all(bytes).and_then(|()| stdout.flush())
             }
             Self::Stderr => io::stderr().lock().write_all(bytes),
+            Self::Log => crate::log::write(bytes),
         }
     }
 }
@@ -109,6 +176,7 @@ enum Entry {
 }
 
 struct Queue {
+    stream: Stream,
     entries: SyncSender<Entry>,
     /// The number of lines dropped since the last report.
     dropped: &'static AtomicU64,
@@ -118,17 +186,18 @@ struct Queue {
 
 impl Queue {
     fn start(stream: Stream) -> io::Result<Self> {
-        static DROPPED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        static MESSAGE_BYTES: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+        static DROPPED: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+        static MESSAGE_BYTES: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
         let index = match stream {
             Stream::Stdout => 0,
             Stream::Stderr => 1,
+            Stream::Log => 2,
         };
         let (dropped, message_bytes) = (&DROPPED[index], &MESSAGE_BYTES[index]);
         let (entries, waiting) = sync_channel(LINES);
         let print = move || print_all(stream, &waiting, dropped, message_bytes);
         thread::Builder::new().name("output".into()).spawn(print)?;
-        Ok(Self { entries, dropped, message_bytes })
+        Ok(Self { stream, entries, dropped, message_bytes })
     }
 
     fn push(&self, line: String) {
@@ -174,12 +243,14 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
         while let Some(entry) = next {
             match entry {
                 Entry::Line(line) => {
+                    lines += u64::from(!line.is_empty());
                     text += &line;
-                    lines += 1;
                 }
                 Entry::Message { announcement, message } => {
                     if let Err(error) = write_message(&announcement, &message) {
-                        print(Stream::Stderr, format!("rdt: cannot print the message: {}", error_text(&error)));
+                        let line = format!("rdt: cannot print the message: {}", error_text(&error));
+                        note_failure(Err(error));
+                        print(Stream::Stderr, &line);
                     }
                     message_bytes.fetch_sub(message.len(), Ordering::Relaxed);
                 }
@@ -187,7 +258,8 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
             }
             next = if text.len() < TOGETHER { waiting.try_recv().ok() } else { None };
         }
-        if !text.is_empty() && stream.write(text.as_bytes()).is_err() {
+        let has_work = !text.is_empty() || matches!(stream, Stream::Log);
+        if has_work && stream.write(text.as_bytes()).is_err() {
             dropped.fetch_add(lines, Ordering::Relaxed);
         } else {
             report_dropped(stream, dropped);
@@ -200,11 +272,15 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
 fn report_dropped(stream: Stream, dropped: &AtomicU64) {
     let count = dropped.swap(0, Ordering::Relaxed);
     if count > 0 {
-        let line = format!("rdt: {count} lines of output were dropped: they were not read, or could not be written\n");
+        let line = format!("rdt: {}\n", dropped_text(count));
         if stream.write(line.as_bytes()).is_err() {
             dropped.fetch_add(count, Ordering::Relaxed);
         }
     }
+}
+
+fn dropped_text(count: u64) -> String {
+    format!("{count} lines of output were dropped: they were not read, or could not be written")
 }
 
 #[cfg(test)]
@@ -216,7 +292,7 @@ mod tests {
         static DROPPED: AtomicU64 = AtomicU64::new(0);
         static BYTES: AtomicUsize = AtomicUsize::new(0);
         let (entries, waiting) = sync_channel(3);
-        let queue = Queue { entries, dropped: &DROPPED, message_bytes: &BYTES };
+        let queue = Queue { stream: Stream::Stdout, entries, dropped: &DROPPED, message_bytes: &BYTES };
         let push = |len| queue.push_message(String::new(), vec![0; len]);
         assert!(push(MESSAGE_BYTES - 1));
         assert!(!push(2));

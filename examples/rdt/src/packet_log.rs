@@ -24,6 +24,6 @@ impl Observer for PacketLog {
         let Some(peer) = self.0 else { return };
         let micros = now.saturating_since(Instant::ZERO).as_micros();
         let line = format!("{}.{:06} {peer} {event}", micros / 1_000_000, micros % 1_000_000);
-        output::print(Stream::Stderr, line);
+        output::print(Stream::Stderr, &line);
     }
 }

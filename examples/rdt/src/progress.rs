@@ -1,64 +1,200 @@
-//! The progress of a transfer, as a bar on a terminal and otherwise as lines.
+//! The progress of a transfer, as one line on a terminal that is drawn again, and otherwise as several lines.
 //!
-//! Lines are printed when content begins to arrive, once a second, and after a success. Only a successful transfer
-//! shows "100 %".
+//! Several lines are printed when content begins to arrive, once a second, and after a success. Only a successful
+//! transfer shows "100 %".
 
+use crate::json::{self, Record};
 use crate::messages::to_stderr;
+use crate::progress_line::{PathView, View, fit};
+use crate::rate::Rate;
+use crate::request_line::command;
+use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use rdt_proto::ftp::Transfer;
+use rdt_proto::{Duration, Instant};
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval at which the line of a terminal is drawn again, also while nothing arrives.
+const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+/// The width of a terminal that does not tell.
+const COLUMNS: usize = 80;
+
+/// The line on the terminal, which other output must not cut.
+static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// What a request does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The server has the request, or will have it, and has not answered it.
+    Asking,
+    Transferring {
+        done: u64,
+        total: u64,
+        path: PathView,
+    },
+    /// All content has arrived, and the receiver makes it durable.
+    Storing {
+        total: u64,
+    },
+}
 
 pub(crate) enum Progress {
     Quiet,
-    Bar(ProgressBar),
+    Line(Line),
     Lines { title: String, last: Option<Instant> },
+    Objects(Objects),
+}
+
+/// The objects of `--json`.
+pub(crate) struct Objects {
+    transfer: Transfer,
+    title: String,
+    rate: Rate,
+    /// The time of the next object. The first comes a second after the first content.
+    next: Option<Instant>,
+    sample_at: Instant,
+}
+
+/// The line on a terminal.
+pub(crate) struct Line {
+    title: String,
+    bar: ProgressBar,
+    rate: Rate,
+    next: Instant,
 }
 
 impl Progress {
-    pub(crate) fn new(title: &str, quiet: bool) -> Self {
-        if quiet {
-            return Self::Quiet;
-        }
+    /// Begins with a connection to `server`.
+    pub(crate) fn new(title: &str, server: &str) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { title: title.into(), last: None };
+            return Self::lines(title);
         }
-        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec}, {eta} left";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::no_length().with_style(style.progress_chars("=> "));
-        bar.set_message(title.to_owned());
-        Self::Bar(bar)
+        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style);
+        bar.set_message(fit(&format!("connecting to {server}…"), columns()));
+        bar.tick();
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self::Line(Line { title: title.into(), bar, rate: Rate::default(), next: Instant::ZERO })
     }
 
-    pub(crate) fn update(&mut self, done: u64, length: Option<u64>) {
-        let Some(total) = length else { return };
+    /// Lines that do not disturb other output, such as the log of packets.
+    pub(crate) fn lines(title: &str) -> Self {
+        Self::Lines { title: title.into(), last: None }
+    }
+
+    /// Objects of `--json`.
+    pub(crate) fn objects(transfer: Transfer, title: &str) -> Self {
+        let rate = Rate::default();
+        Self::Objects(Objects { transfer, title: title.into(), rate, next: None, sample_at: Instant::ZERO })
+    }
+
+    pub(crate) fn update(&mut self, now: Instant, step: impl FnOnce() -> Step) {
         match self {
             Self::Quiet => {}
-            Self::Bar(bar) => {
-                if bar.length() != Some(total) {
-                    bar.set_length(total);
-                    bar.reset_eta();
+            Self::Line(line) => {
+                if line.next <= now {
+                    line.next = now + DRAW_INTERVAL;
+                    line.draw(now, step());
                 }
-                bar.set_position(done);
+            }
+            Self::Objects(objects) => {
+                if objects.sample_at <= now {
+                    objects.sample_at = now + DRAW_INTERVAL;
+                    if let Step::Transferring { done, total, path } = step() {
+                        objects.print(now, done, total, path);
+                    }
+                }
             }
             Self::Lines { title, last } => {
-                let is_time = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
-                if (1..total).contains(&done) && is_time {
-                    *last = Some(Instant::now());
+                let is_time = last.is_none_or(|last| last + LINE_INTERVAL <= now);
+                if is_time
+                    && let Step::Transferring { done, total, .. } = step()
+                    && (1..total).contains(&done)
+                {
+                    *last = Some(now);
                     print_percent(title, u128::from(done) * 100 / u128::from(total), total);
                 }
             }
         }
     }
 
-    /// Removes the bar, or prints the last line. `total` is the length of the content, or `None` after a failure.
+    /// When the line is to be drawn again, until the end of the transfer.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Line(line) => Some(line.next),
+            Self::Objects(objects) => Some(objects.sample_at),
+            Self::Quiet | Self::Lines { .. } => None,
+        }
+    }
+
+    /// Removes the line, or prints the last one. `total` is the length of the content, or `None` after a failure.
     pub(crate) fn finish(&mut self, total: Option<u64>) {
         match (self, total) {
-            (Self::Bar(bar), _) => bar.finish_and_clear(),
+            (Self::Line(line), _) => line.remove(),
             (Self::Lines { title, .. }, Some(total)) => print_percent(title, 100, total),
-            (Self::Lines { .. }, None) | (Self::Quiet, _) => {}
+            (Self::Lines { .. }, None) | (Self::Quiet | Self::Objects(_), _) => {}
         }
+    }
+}
+
+impl Objects {
+    fn print(&mut self, now: Instant, bytes: u64, length: u64, path: PathView) {
+        self.rate.sample(now, bytes);
+        if now < *self.next.get_or_insert(now + LINE_INTERVAL) {
+            return;
+        }
+        self.next = Some(now + LINE_INTERVAL);
+        let record = Record::Progress {
+            request: command(self.transfer),
+            name: &self.title,
+            bytes,
+            length,
+            bytes_per_second: self.rate.per_second(),
+            round_trip_seconds: path.round_trip.map(json::seconds),
+            loss_percent: path.loss,
+        };
+        record.print();
+    }
+}
+
+impl Line {
+    fn draw(&mut self, now: Instant, step: Step) {
+        let (title, columns) = (&self.title, columns());
+        self.bar.set_message(match step {
+            Step::Asking => fit(&format!("requesting {title}…"), columns),
+            Step::Transferring { done, total, path } => {
+                self.rate.sample(now, done);
+                View { name: title, done, total, rate: self.rate.per_second(), path }.line(columns)
+            }
+            Step::Storing { total } => fit(&format!("storing {title}: all {} arrived…", HumanBytes(total)), columns),
+        });
+    }
+
+    fn remove(&self) {
+        self.bar.finish_and_clear();
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// A request that ends early leaves no line.
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn columns() -> usize {
+    Term::stderr().size_checked().map_or(COLUMNS, |(_, columns)| columns.into())
+}
+
+/// Prints while there is no line on the terminal.
+pub(crate) fn without_line<T>(print: impl FnOnce() -> T) -> T {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(bar) => bar.suspend(print),
+        None => print(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! A request of a client: runs it on the event loop, and reports its result.
 
-use crate::args::{self, Common};
 use crate::attempts::Attempts;
+use crate::binding;
 use crate::client::FileClient;
+use crate::common_args::Common;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
@@ -11,9 +12,12 @@ use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::socket;
+use crate::report::{Local, Report};
+use crate::server_address::ServerAddress;
+use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
-use rdt_proto::ftp::Client;
+use rdt_proto::ftp::{Client, Transfer};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// A session with the files that it sends or stores.
@@ -23,26 +27,34 @@ pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
 ///
 /// A client that the server turned away needs a new session with its files, which `job` makes.
 pub(crate) fn request(
-    server: &str,
+    server: &ServerAddress,
     common: &Common,
+    local: &Local,
     job: impl Fn() -> Result<Job, String>,
     stop: Stop,
 ) -> Result<ExitCode, String> {
-    let servers = args::resolve_peers(server)?;
+    let servers = server.resolve()?;
     let settings = common.settings();
     let (mut session, mut files) = job()?;
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let socket = socket::bind_towards(&servers).map_err(fail)?;
+    let socket = binding::bind_towards(&servers).map_err(fail)?;
     let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
-        let progress = Progress::new(session.name().as_str(), common.quiet);
+        let progress =
+            progress(session.transfer(), session.name().as_str(), &server.to_string(), &settings, common, local);
+        let report = Report::new(progress, local.clone(), common.json || !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+        if matches!(local, Local::StandardOutput) {
+            // A thread that waits for the reader of the output ends with the program. Otherwise the end of the disk
+            // would wait for it.
+            std::mem::forget(disk.clone());
+        }
         let exchange = Exchange::new(session, files(disk));
         let attempts = Attempts::new(&servers, settings, patience);
-        let mut client = FileClient::new(attempts, settings, exchange, Some(finished), progress, !common.quiet);
+        let mut client = FileClient::new(attempts, settings, exchange, Some(finished), report);
         driver.run(&mut client).map_err(fail)?;
         match client.turned_away(driver.now()) {
             Some(again) => patience = again,
@@ -53,9 +65,27 @@ pub(crate) fn request(
     match client.failure(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) if client.was_stopped() => {
-            messages::to_stderr(failure);
+            messages::fail(&failure, INTERRUPTED);
             Ok(INTERRUPTED.into())
         }
         Some(failure) => Err(failure),
+    }
+}
+
+/// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
+fn progress(
+    transfer: Transfer,
+    title: &str,
+    server: &str,
+    settings: &Settings,
+    common: &Common,
+    local: &Local,
+) -> Progress {
+    let content_is_shown = matches!(local, Local::StandardOutput) && std::io::stdout().is_terminal();
+    match (common.quiet || content_is_shown, settings.is_verbose) {
+        (true, _) => Progress::Quiet,
+        (false, _) if common.json => Progress::objects(transfer, title),
+        (false, true) => Progress::lines(title),
+        (false, false) => Progress::new(title, server),
     }
 }

@@ -4,15 +4,16 @@
 //! else goes wrong, the kernel refuses every other file, and every TCP connection. Open sockets and streams stay
 //! usable.
 
+use crate::access::Access;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-/// What the program may do in a folder.
+/// What the program does in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    /// Also creates, replaces and removes files.
-    Write,
+pub(crate) enum Use {
+    Files(Access),
+    /// It creates a file there, and appends to it.
+    Log,
 }
 
 /// How far the kernel restricts the program.
@@ -29,13 +30,14 @@ pub(crate) enum Restriction {
 ///
 /// # Errors
 /// The system's error if the kernel has Landlock, but refuses it.
-pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Access)]) -> io::Result<Restriction> {
+pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Use)]) -> io::Result<Restriction> {
     use landlock::{
         ABI, Access as _, AccessFs, AccessNet, PathBeneath, RestrictionStatus, Ruleset, RulesetAttr,
         RulesetCreatedAttr, RulesetStatus, Scope,
     };
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let write = read | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile;
+    // The folder itself is read to flush it. A temporary name is removed.
+    let add = AccessFs::ReadDir | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile;
     let version = ABI::V6;
     let restrict = || -> Result<RestrictionStatus, landlock::RulesetError> {
         let mut rules = Ruleset::default()
@@ -43,10 +45,12 @@ pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Access)]) -> io::Result<Restr
             .handle_access(AccessNet::from_all(version))?
             .scope(Scope::from_all(version))?
             .create()?;
-        for &(folder, access) in folders {
-            let allowed = match access {
-                Access::Read => read,
-                Access::Write => write,
+        for &(folder, usage) in folders {
+            let allowed = match usage {
+                Use::Log => AccessFs::WriteFile | AccessFs::MakeReg,
+                Use::Files(Access::ReadOnly) => read,
+                Use::Files(Access::WriteOnly) => add,
+                Use::Files(Access::ReadWrite) => read | add,
             };
             rules = rules.add_rule(PathBeneath::new(folder, allowed))?;
         }
@@ -68,16 +72,20 @@ mod tests {
 
     #[test]
     fn only_the_named_folders_can_be_used() {
-        let places = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let places = [(); 4].map(|()| tempfile::tempdir().unwrap());
         for place in &places {
             fs::write(place.path().join("file"), "old").unwrap();
         }
-        let [own, readable, foreign] = places.each_ref().map(tempfile::TempDir::path);
-        let folders = [own, readable].map(|path| File::open(path).unwrap());
+        let [own, readable, drop_box, foreign] = places.each_ref().map(tempfile::TempDir::path);
+        let folders = [own, readable, drop_box].map(|path| File::open(path).unwrap());
         // The restriction holds for this thread, and so not for the other tests.
         let restricted = std::thread::scope(|scope| {
             let test = scope.spawn(|| {
-                let restriction = restrict(&[(folders[0].as_fd(), Access::Write), (folders[1].as_fd(), Access::Read)]);
+                let restriction = restrict(&[
+                    (folders[0].as_fd(), Use::Files(Access::ReadWrite)),
+                    (folders[1].as_fd(), Use::Files(Access::ReadOnly)),
+                    (folders[2].as_fd(), Use::Files(Access::WriteOnly)),
+                ]);
                 if restriction.unwrap() == Restriction::None {
                     return false;
                 }
@@ -86,6 +94,7 @@ mod tests {
                 let read = |folder: &std::path::Path| fs::read(folder.join("file")).map_err(|error| error.kind());
                 assert_eq!((write(own), read(own)), (Ok(()), Ok(b"old".to_vec())));
                 assert_eq!((write(readable), read(readable).is_ok()), (Err(ErrorKind::PermissionDenied), true));
+                assert_eq!((write(drop_box), read(drop_box)), (Ok(()), Err(ErrorKind::PermissionDenied)));
                 assert_eq!(write(foreign), Err(ErrorKind::PermissionDenied));
                 assert_eq!(read(foreign), Err(ErrorKind::PermissionDenied));
                 fs::rename(own.join("new"), own.join("file")).unwrap();

@@ -1,76 +1,44 @@
 //! A server: many connections, each with one request for a file in one folder.
 
+use crate::access::{Access, Networks};
 use crate::disk::{self, Disk, Finished};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Space};
-use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::lifecycle::{Lifecycle, Threads};
+use crate::limits::Limits;
+use crate::memory_file::BenchLimits;
+use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
+use crate::refusals::Refusals;
+use crate::request_line::{self, End};
+use crate::service_manager::Watchdog;
 use crate::settings::{self, AnyStorage, Settings};
-use indicatif::HumanBytes;
+use crate::status::Status;
+use crate::stop::Stop;
 use mio::Waker;
-use rdt_proto::connection::{Config, HeapBudget, HeapWindow, ProgressLimits, Transmit};
-use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{
-    AcceptError, Address as _, Busy, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry,
-};
+use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
+use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
+use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, PeerId};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-/// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
-const STOP_LIMIT: Duration = Duration::from_secs(1);
-/// The interval of status lines on a terminal.
-const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How long a client waits for a place before it is told that there is none.
-const BUSY_AFTER: Duration = Duration::from_millis(1_500);
-/// The longest time to the request of a client.
-const REQUEST_LIMIT: Duration = Duration::from_secs(10);
-/// The bytes that a client must send or acknowledge in twice the idle limit.
-const LEAST_PROGRESS: u32 = 1_024;
-
-/// The limits on the time without progress. They follow the limits on silence, which the user may set.
-///
-/// The span is longer than the keep-alive interval: a client that waits for the disk is heard in each span.
-fn progress_limits(config: &Config) -> ProgressLimits {
-    ProgressLimits {
-        first: REQUEST_LIMIT.min(config.idle_limit),
-        span: config.idle_limit.saturating_mul(2),
-        least: LEAST_PROGRESS,
-        // A client may still store what it has fetched.
-        close: config.idle_limit.saturating_mul(2),
-    }
-}
-
-/// The limits of a server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The maximum number of clients served at once. Further clients wait in the backlog.
-    pub(crate) clients: usize,
-    /// The maximum number of connections of one host.
-    pub(crate) per_host: usize,
-    pub(crate) retry: Retry,
-    /// The bytes that the windows of all clients may take beyond the first memory of each.
-    pub(crate) memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
-        Self { clients: peers, per_host, retry, memory: settings::MEMORY }
-    }
-}
-
 /// Where a server stores its files. Its threads share it.
 #[derive(Clone)]
 pub(crate) struct Store {
+    pub(crate) access: Access,
+    /// The limits of measurements, if they are allowed.
+    pub(crate) bench: Option<BenchLimits>,
     pub(crate) folder: Folder,
     pub(crate) space: Arc<Space>,
 }
+
+/// The clients of a server.
+pub(crate) type Peers = Listener<HeapPeers<Address, AnyStorage>>;
 
 pub(crate) struct FileServer {
     settings: Settings,
@@ -80,18 +48,19 @@ pub(crate) struct FileServer {
     disk: Disk,
     finished: Finished,
     quiet: bool,
-    peers: Listener<HeapPeers<Address, AnyStorage>>,
+    peers: Peers,
+    /// `None` if all addresses are admitted.
+    refusals: Option<Refusals>,
     budget: HeapBudget,
     /// The exchanges, at the index of their peer.
     exchanges: Vec<Option<Served>>,
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
-    stopping: bool,
-    leave_at: Option<Instant>,
-    expired: bool,
+    lifecycle: Lifecycle,
     errors: NetworkErrors,
-    report: Report,
+    status: Status,
+    watchdog: Watchdog,
 }
 
 /// A client being served.
@@ -115,20 +84,6 @@ impl FileServer {
         quiet: bool,
     ) -> io::Result<Self> {
         let (disk, finished) = Disk::new(waker, disk::SERVER_THREADS);
-        let default = ListenerConfig::default();
-        let config = ListenerConfig {
-            connection: Config { progress: progress_limits(&settings.config), ..settings.config },
-            busy: Some(Busy { after: BUSY_AFTER, code: ErrorCode::Busy.value() }),
-            // A lingering connection still counts, although its client is no longer served. So the limit is twice the
-            // number of clients.
-            peers: limits.clients.saturating_mul(2),
-            // By default, handshakes with unvalidated addresses, pending or accepted, are limited to half of the
-            // backlog. The backlog is at most `limits.clients`, so they take at most half of the places for clients.
-            backlog: default.backlog.min(limits.clients),
-            per_host: limits.per_host,
-            retry: limits.retry,
-            ..default
-        };
         Ok(Self {
             settings,
             limits,
@@ -137,16 +92,16 @@ impl FileServer {
             disk,
             finished,
             quiet,
-            peers: Listener::new(now, config, entropy::random_bytes()?),
+            peers: Listener::new(now, limits.listener_config(&settings.config), entropy::random_bytes()?),
+            refusals: None,
             budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
             active: 0,
-            stopping: false,
-            leave_at: None,
-            expired: false,
+            lifecycle: Lifecycle::new(Threads::new(1, Stop::default())),
             errors: NetworkErrors::default(),
-            report: Report::new(now, !quiet && io::stderr().is_terminal()),
+            watchdog: Watchdog::default(),
+            status: Status::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
 
@@ -154,6 +109,26 @@ impl FileServer {
     pub(crate) fn with_reset_key(mut self, key: [u8; 16]) -> Self {
         self.peers.set_reset_key(key);
         self
+    }
+
+    /// Tells the service manager that this thread works.
+    pub(crate) fn with_watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = watchdog;
+        self
+    }
+
+    /// Ends together with `threads`.
+    pub(crate) fn with_threads(mut self, threads: Threads) -> Self {
+        self.lifecycle = Lifecycle::new(threads);
+        self
+    }
+
+    /// Admits only addresses in `networks`, if there are any.
+    pub(crate) fn with_networks(mut self, now: Instant, networks: &Networks) -> io::Result<Self> {
+        if !networks.is_empty() {
+            self.refusals = Some(Refusals::new(now, networks.clone(), self.settings.config)?);
+        }
+        Ok(self)
     }
 
     /// Accepts waiting clients while there is room. A connection gets memory only when it is accepted.
@@ -177,7 +152,7 @@ impl FileServer {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store.folder, &self.store.space, host);
+            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store, host);
             let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
@@ -211,10 +186,13 @@ impl FileServer {
         let is_request = !matches!((outcome, served.exchange.session.transfer()), (Outcome::Aborted(_), None));
         if is_request && !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
             served.reported = true;
-            self.report.served += 1;
+            self.status.served += 1;
             if !self.quiet {
-                let address = self.peers.address(served.peer);
-                print_request(now, address, served, &request_outcome(outcome, ended, served.exchange.error()));
+                let client = self.peers.address(served.peer).map(|address| address.peer);
+                let (exchange, took) = (&served.exchange, now.saturating_since(served.started));
+                let (error, stored_as) = (exchange.error(), exchange.storage().stored_as());
+                let end = End { outcome, reason: ended, error, stored_as, took };
+                request_line::print(client, &exchange.session, &end);
             }
         }
         if ended.is_some() {
@@ -227,6 +205,7 @@ impl FileServer {
             }
             self.active -= 1;
             self.accept(now);
+            self.lifecycle.update(now, self.active);
         }
     }
 
@@ -245,73 +224,18 @@ impl FileServer {
                 0 => String::new(),
                 total => format!(", {total} network errors"),
             };
-            to_stderr(format_args!("{of}{}{errors}", self.report.line(self.active, &self.peers)));
-        }
-    }
-}
-
-/// Statistics for the status lines.
-struct Report {
-    /// The time of the next line. `None` if no lines are shown.
-    next: Option<Instant>,
-    served: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    /// The values of `bytes_in` and `bytes_out` at the last line.
-    reported: (u64, u64),
-}
-
-impl Report {
-    fn new(now: Instant, shown: bool) -> Self {
-        let next = shown.then(|| now + REPORT_INTERVAL);
-        Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
-    }
-
-    fn line(&self, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) -> String {
-        let (waiting, stats) = (peers.backlog_len(), peers.stats());
-        format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
-            self.served,
-            HumanBytes(self.bytes_in),
-            HumanBytes(self.bytes_out),
-            stats.dropped.total(),
-            stats.retried,
-            stats.moved
-        )
-    }
-
-    /// Prints a line after each interval in which data was transferred.
-    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) {
-        if self.next.is_some_and(|next| next <= now) {
-            self.next = Some(now + REPORT_INTERVAL);
-            let bytes = (self.bytes_in, self.bytes_out);
-            if std::mem::replace(&mut self.reported, bytes) != bytes {
-                to_stderr(self.line(active, peers));
-            }
-        }
-    }
-}
-
-fn print_request(now: Instant, address: Option<Address>, served: &Served, text: &str) {
-    let session = &served.exchange.session;
-    let client = address.map_or(String::new(), |address| address.peer.to_string());
-    let request = match (session.transfer(), session.name()) {
-        (Some(Transfer::Upload), Some(name)) => format!("put \"{name}\""),
-        (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
-        _ => "request".into(),
-    };
-    match session.bytes_done() {
-        0 => to_stdout(format_args!("{client} {request}: {text}")),
-        bytes => {
-            let amount = amount(bytes, now.saturating_since(served.started));
-            to_stdout(format_args!("{client} {request}: {text}; {amount}"));
+            let line = self.status.line(self.active, &self.peers, self.refusals.as_ref());
+            to_stderr(format_args!("{of}{line}{errors}"));
         }
     }
 }
 
 impl Endpoint for FileServer {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        self.report.bytes_in += datagram.len() as u64;
+        self.status.bytes_in += datagram.len() as u64;
+        if self.refusals.as_mut().is_some_and(|refusals| refusals.handle_datagram(now, from, datagram)) {
+            return;
+        }
         match self.peers.handle_datagram(now, from, datagram) {
             Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
             Dispatch::Queued => self.accept(now),
@@ -332,8 +256,11 @@ impl Endpoint for FileServer {
         }
         self.pump_events(now);
         self.accept(now);
-        self.report.handle_timeout(now, self.active, &self.peers);
-        self.expired = self.leave_at.is_some_and(|limit| limit <= now);
+        self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
+        self.watchdog.handle_timeout(now);
+        if self.lifecycle.update(now, self.active) {
+            self.handle_stop(now);
+        }
     }
 
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
@@ -355,8 +282,27 @@ impl Endpoint for FileServer {
         }
     }
 
+    fn handle_drain(&mut self, now: Instant) {
+        if self.limits.drain == Duration::ZERO {
+            return self.handle_stop(now);
+        }
+        if !self.lifecycle.drain(now, self.limits.drain) {
+            return;
+        }
+        // The clients try again, perhaps at the next server.
+        self.peers.stop_accepting(ErrorCode::Busy.value());
+        let (active, limit) = (self.active, self.limits.drain.as_micros() / 1_000_000);
+        let status = format!("ending: no new clients; running transfers: {active}, for at most {limit} s");
+        self.watchdog.stopping(&status);
+        if active > 0 && !self.quiet {
+            to_stderr(status);
+        }
+        self.lifecycle.update(now, active);
+    }
+
     fn handle_stop(&mut self, now: Instant) {
-        self.stopping = true;
+        self.lifecycle.stop(now);
+        self.watchdog.stopping("transfers are cancelled");
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
             if let Some(served) = &mut self.exchanges[index] {
@@ -365,7 +311,7 @@ impl Endpoint for FileServer {
             }
             self.pump(now, index);
         }
-        self.leave_at = Some(now + STOP_LIMIT);
+        self.lifecycle.update(now, self.active);
     }
 
     fn poll_transmit(
@@ -374,8 +320,13 @@ impl Endpoint for FileServer {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        if let Some(refusals) = &mut self.refusals
+            && let Some(answer) = refusals.poll_transmit(now, buf)?
+        {
+            return Ok(Some(answer));
+        }
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
-        self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
+        self.status.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
             // A connection may have sent its last datagram, so that there is room for a waiting client.
             self.accept(now);
@@ -385,12 +336,22 @@ impl Endpoint for FileServer {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.deadlines.first().map(|&(at, _)| at);
-        // An idle server prints no status.
-        let report = self.report.next.filter(|_| self.active > 0);
-        [session, self.peers.poll_timeout(), self.leave_at, report].into_iter().flatten().min()
+        let status = self.status.poll_timeout(self.active);
+        let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
+        [
+            session,
+            self.peers.poll_timeout(),
+            self.lifecycle.poll_timeout(),
+            status,
+            refusals,
+            self.watchdog.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn is_finished(&self) -> bool {
-        self.expired || (self.stopping && self.active == 0)
+        self.lifecycle.is_finished()
     }
 }

@@ -1,7 +1,6 @@
 //! The UDP socket of an endpoint. It sends and receives datagrams in batches.
 //!
-//! The kernel's buffers are large enough for many clients that send at once. Sockets of several threads may share a
-//! port.
+//! [`binding`](crate::binding) makes the sockets.
 
 use crate::clock::Clock;
 use crate::endpoint::{Address, Endpoint};
@@ -12,9 +11,8 @@ use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use rdt_proto::connection::Transmit;
 use rdt_proto::{Duration, Instant};
-use socket2::{Domain, Protocol, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// The number of buffers of one receive call.
 ///
@@ -25,12 +23,6 @@ const BATCH: usize = 8;
 const RECV_BYTES: usize = 1 << 16;
 /// The maximum number of bytes that the kernel splits into datagrams (GSO). It is the maximum length of a datagram.
 const GSO_BYTES: usize = 65_507;
-
-/// The size of the kernel's send buffer and receive buffer of a socket, in bytes. At 1 Gbit/s it fills in some 30 ms.
-///
-/// The system may limit the buffers to a smaller size (`net.core.rmem_max` on Linux). The kernel then drops datagrams
-/// during a stall, and the peers retransmit them.
-const BUFFER_BYTES: usize = 4 << 20;
 
 /// The size of a datagram that every path carries, in bytes: that of the smallest that a connection tries.
 ///
@@ -299,41 +291,6 @@ fn explained(error: io::Error, bytes: usize) -> io::Error {
     error
 }
 
-/// Binds a socket. Fails if any other socket is bound to the address.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = create(address)?;
-    socket.bind(&address.into())?;
-    Ok(socket.into())
-}
-
-/// Binds a socket of a client to any free port.
-///
-/// If `servers` have addresses of both families, the socket reaches both. A system without such sockets reaches only
-/// the family of the first address.
-pub(crate) fn bind_towards(servers: &[SocketAddr]) -> io::Result<std::net::UdpSocket> {
-    let has_both = servers.iter().any(SocketAddr::is_ipv4) && servers.iter().any(SocketAddr::is_ipv6);
-    if has_both && let Ok(socket) = bind_both() {
-        return Ok(socket);
-    }
-    let first = servers.first().ok_or(ErrorKind::AddrNotAvailable)?;
-    bind(any_address_for(*first))
-}
-
-/// Binds a socket that also reaches IPv4, by mapped addresses (RFC 4291 §2.5.5.2).
-fn bind_both() -> io::Result<std::net::UdpSocket> {
-    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    let socket = create(any)?;
-    socket.set_only_v6(false)?;
-    socket.bind(&any.into())?;
-    Ok(socket.into())
-}
-
-/// The unspecified address of the server's address family.
-pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
-    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    SocketAddr::new(any, 0)
-}
-
 /// The address as a socket of IPv6 names it.
 fn mapped(address: SocketAddr) -> SocketAddr {
     match address.ip() {
@@ -348,47 +305,4 @@ fn canonical(address: SocketAddr) -> SocketAddr {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
         IpAddr::V6(_) => address,
     }
-}
-
-/// Binds `count` sockets to one address. The system assigns each peer to one of them.
-///
-/// The first socket is bound alone, and the others may join it only after that. So a second program fails at its first
-/// socket, even if both start at once: two servers never share an address.
-pub(crate) fn bind_together(address: SocketAddr, count: u8) -> io::Result<Vec<std::net::UdpSocket>> {
-    let first = create(address)?;
-    first.bind(&address.into())?;
-    if count > 1 {
-        share(&first)?;
-    }
-    let mut sockets = vec![std::net::UdpSocket::from(first)];
-    for _ in 1..count {
-        // With port 0 the system chose the port of the first socket.
-        let address = sockets[0].local_addr()?;
-        let other = create(address)?;
-        share(&other)?;
-        other.bind(&address.into())?;
-        sockets.push(other.into());
-    }
-    Ok(sockets)
-}
-
-/// Creates a non-blocking socket with large buffers.
-fn create(address: SocketAddr) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    // A smaller buffer is slower, but not an error.
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// Lets other sockets of this user join the address, if they ask for it before they are bound.
-#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
-fn share(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_port(true)
-}
-
-#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
-fn share(_socket: &socket2::Socket) -> io::Result<()> {
-    Err(io::Error::new(ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }

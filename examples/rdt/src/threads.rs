@@ -7,7 +7,7 @@ use crate::stop::Stop;
 use std::io;
 use std::net::UdpSocket;
 
-/// Serves on these sockets of one address until a stop is requested. The end of one thread ends all threads.
+/// Serves on these sockets until a stop is requested. The end of one thread ends all threads.
 pub(crate) fn run(
     mut sockets: Vec<UdpSocket>,
     stop: &Stop,

@@ -1,7 +1,8 @@
 //! Writes a file behind its arrival.
 
 use super::{Call, Disk, Work, chunk};
-use crate::files::{CommitError, Target};
+use crate::files::{CommitError, Sink};
+use std::ffi::OsString;
 use std::io;
 
 /// A file that is written in order. One chunk fills while another is written.
@@ -21,15 +22,15 @@ pub(crate) struct Writer {
 }
 
 enum State {
-    Idle(Target),
-    Writing(Call<(Target, Vec<u8>, io::Result<()>)>),
-    Committing(Call<Result<(), CommitError>>),
+    Idle(Sink),
+    Writing(Call<(Sink, Vec<u8>, io::Result<()>)>),
+    Committing(Call<Result<Option<OsString>, CommitError>>),
     /// The file is committed, or a call has failed. The file waits to be removed.
-    Ended(Option<Target>, Option<io::Error>),
+    Ended(Option<Sink>, Option<io::Error>),
 }
 
 impl Writer {
-    pub(crate) fn new(disk: Disk, target: Target) -> Self {
+    pub(crate) fn new(disk: Disk, target: Sink) -> Self {
         Self { disk, state: State::Idle(target), filling: Vec::new(), spare: Vec::new(), taken: 0 }
     }
 
@@ -55,8 +56,9 @@ impl Writer {
         Some(Ok(len))
     }
 
-    /// Writes what was taken, makes it durable, and gives the file its name. `None` until that is done.
-    pub(crate) fn commit(&mut self) -> Option<Result<(), CommitError>> {
+    /// Writes what was taken, makes it durable, and gives the file its name. `None` until that is done. Returns
+    /// the name if it is another than the one asked for.
+    pub(crate) fn commit(&mut self) -> Option<Result<Option<OsString>, CommitError>> {
         if let Err(error) = self.advance() {
             return Some(Err(error.into()));
         }

@@ -5,10 +5,21 @@ use super::target::Target;
 use super::temporary::{self, Temporary};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What happens to a file that is stored under a name that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfTaken {
+    /// It replaces a regular file or a link. For other entries it is refused.
+    Replace,
+    /// It is refused.
+    Refuse,
+    /// It gets [another name](other_name), so that its sender does not learn which names exist.
+    Rename,
+}
 
 /// A folder. Nothing outside of it is opened, even through links in it.
 #[derive(Clone)]
@@ -49,25 +60,28 @@ impl Folder {
     }
 
     /// Creates a file that takes the name `name` at its commit.
-    pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target> {
-        let old = replaceable(&self.0, name, replace)?;
+    pub(crate) fn create(&self, name: &OsStr, if_taken: IfTaken) -> io::Result<Target> {
+        let old = replaceable(&self.0, name, if_taken)?;
         let file = Temporary::new(self.0.clone())?;
         if let Some(old) = old {
             keep_permissions(&old, &file)?;
         }
-        Ok(Target::new(file, name, replace))
+        Ok(Target::new(file, name, if_taken))
     }
 }
 
 /// Returns the metadata of the regular file that `name` is or links to, if there is one.
 ///
-/// Fails if the entry `name` must not be replaced.
-pub(super) fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
+/// Fails if the entry `name` is there and must not be replaced.
+pub(super) fn replaceable(folder: &Dir, name: &OsStr, if_taken: IfTaken) -> io::Result<Option<Metadata>> {
+    if if_taken == IfTaken::Rename {
+        return Ok(None);
+    }
     let there = match folder.symlink_metadata(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         there => there?,
     };
-    if !replace {
+    if if_taken == IfTaken::Refuse {
         return Err(ErrorKind::AlreadyExists.into());
     }
     // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
@@ -76,6 +90,21 @@ pub(super) fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Resu
         Some(other) if !other.is_file() => Err(not_a_file()),
         file => Ok(file),
     }
+}
+
+/// A name beside `name`, which is taken: `report.5f3a9c2177e0d4b8.pdf` for `report.pdf`. It is random, so that its choice
+/// takes one attempt, however many files want the same name.
+pub(super) fn other_name(name: &OsStr) -> io::Result<OsString> {
+    /// The longest name of most file systems, in bytes.
+    const LONGEST: usize = 255;
+    let digits = format!(".{:016x}", u64::from_ne_bytes(crate::entropy::random_bytes()?));
+    let text = name.to_string_lossy();
+    let dot = text.rfind('.').filter(|&dot| dot > 0).unwrap_or(text.len());
+    let (stem, extension) = text.split_at(dot);
+    let extension = if extension.len() + digits.len() < LONGEST { extension } else { "" };
+    let room = LONGEST - digits.len() - extension.len();
+    let end = stem.char_indices().map(|(at, char)| at + char.len_utf8()).take_while(|end| *end <= room).last();
+    Ok(format!("{}{digits}{extension}", &stem[..end.unwrap_or(0)]).into())
 }
 
 fn not_a_file() -> io::Error {
@@ -94,4 +123,24 @@ fn keep_permissions(old: &Metadata, new: &Temporary) -> io::Result<()> {
 #[cfg(not(unix))]
 fn keep_permissions(_old: &Metadata, _new: &Temporary) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_name_keeps_the_extension_and_fits() {
+        for (name, start, end) in [
+            ("report.pdf", "report.", ".pdf"),
+            ("archive.tar.gz", "archive.tar.", ".gz"),
+            (".hidden", ".hidden.", ""),
+            (&"ä".repeat(127), &"ä".repeat(119), ""),
+            (&format!("a.{}", "x".repeat(253)), "a.", ""),
+        ] {
+            let [one, two] = [(); 2].map(|()| other_name(name.as_ref()).unwrap().into_string().unwrap());
+            assert!(one.starts_with(start) && one.ends_with(end) && one.len() <= 255, "{one}");
+            assert_ne!(one, two);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `folder` | which entries of a folder are read or replaced |
+//! | `sink` | what takes the content of a transfer: a file, or the standard output |
 //! | `source` | a file that is read, and whether it changed meanwhile |
 //! | `space` | the disk space that unfinished uploads may take |
 //! | `target` | a file that is stored |
@@ -15,15 +16,17 @@
 //!
 //! Regular files and symbolic links are replaced. The new file has the permissions of the old file. A link is itself
 //! replaced, as by `mv`, and its target stays unchanged. Folders, pipes, sockets, devices, and links to such entries of
-//! the same folder are never replaced.
+//! the same folder are never replaced. See [`IfTaken`] for what else may happen to a name that is taken.
 
 mod folder;
+mod sink;
 mod source;
 mod space;
 mod target;
 mod temporary;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, IfTaken};
+pub(crate) use sink::Sink;
 pub(crate) use source::{Source, without_waiting};
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};

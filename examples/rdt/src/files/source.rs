@@ -23,13 +23,22 @@ impl Source {
 
     /// Opens a file that the user named. The error is a message for the user.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), error_text(&error));
+        let cannot =
+            |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
+        let explain = |error: io::Error| {
+            let advice = match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
+                ErrorKind::PermissionDenied => "check its permissions",
+                _ => "try again, or copy it elsewhere first",
+            };
+            cannot(&error_text(&error), advice)
+        };
         let metadata = std::fs::metadata(path).map_err(explain)?;
         if metadata.is_dir() {
-            return Err(format!("{} is a directory: only files can be sent", path.display()));
+            return Err(cannot("it is a folder", "give a file in it"));
         }
         if !metadata.is_file() {
-            return Err(format!("{} is not a regular file: only those can be sent", path.display()));
+            return Err(cannot("it is not a regular file", "copy its content into one first"));
         }
         let mut options = std::fs::OpenOptions::new();
         without_waiting(options.read(true)).open(path).and_then(Self::new).map_err(explain)

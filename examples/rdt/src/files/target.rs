@@ -1,17 +1,17 @@
 //! A file that is being stored.
 
-use super::folder::replaceable;
+use super::folder::{IfTaken, other_name, replaceable};
 use super::space::Reservation;
 use super::temporary::Temporary;
 use cap_std::fs::Dir;
-use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, Write};
 
 /// A file that is being stored. Dropping it before [`commit`](Self::commit) removes it.
 pub(crate) struct Target {
     file: Temporary,
     name: Box<OsStr>,
-    replace: bool,
+    if_taken: IfTaken,
     /// The space on the disk, which is given back after `file` is closed.
     reservation: Option<Reservation>,
     /// The number of bytes written since the last flush to the disk.
@@ -37,8 +37,8 @@ impl Target {
     /// The number of bytes after which the file is flushed to the disk. Regular flushes keep the last flush short.
     const SYNC_INTERVAL: usize = 64 << 20;
 
-    pub(super) fn new(file: Temporary, name: &OsStr, replace: bool) -> Self {
-        Self { file, name: name.into(), replace, reservation: None, unsynced: 0 }
+    pub(super) fn new(file: Temporary, name: &OsStr, if_taken: IfTaken) -> Self {
+        Self { file, name: name.into(), if_taken, reservation: None, unsynced: 0 }
     }
 
     /// Counts the bytes of the file in `reservation`, which ends with the file.
@@ -67,18 +67,28 @@ impl Target {
         Ok(())
     }
 
-    /// Flushes the file to the disk, gives the file its name, and flushes the folder.
-    pub(crate) fn commit(self) -> Result<(), CommitError> {
-        let Self { file, name, replace, reservation: _reservation, .. } = self;
+    /// Flushes the file to the disk, gives the file its name, and flushes the folder. Returns the name
+    /// if it is another than the one asked for.
+    pub(crate) fn commit(self) -> Result<Option<OsString>, CommitError> {
+        let Self { file, name, if_taken, reservation: _reservation, .. } = self;
         file.file().sync_all()?;
-        let folder = if replace {
-            // Another process may have created an entry with this name meanwhile.
-            replaceable(file.folder(), &name, replace)?;
-            file.replace(&name)?
-        } else {
-            file.link(&name)?
+        let mut other = None;
+        let folder = match if_taken {
+            IfTaken::Replace => {
+                // Another process may have created an entry with this name meanwhile.
+                replaceable(file.folder(), &name, if_taken)?;
+                file.replace(&name)?
+            }
+            IfTaken::Refuse => file.link(&name)?,
+            IfTaken::Rename => match file.link(&name) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    file.link(other.insert(other_name(&name)?))?
+                }
+                linked => linked?,
+            },
         };
-        sync_folder(&folder).map_err(CommitError::NotDurable)
+        sync_folder(&folder).map_err(CommitError::NotDurable)?;
+        Ok(other)
     }
 }
 

@@ -82,7 +82,7 @@ impl Temporary {
 
     /// Gives the file the name `name`. Fails if an entry of this name exists, which is checked in the same step. Other
     /// file systems than those with files without a name must have hard links for that.
-    pub(super) fn link(self, name: &OsStr) -> io::Result<Arc<Dir>> {
+    pub(super) fn link(&self, name: &OsStr) -> io::Result<Arc<Dir>> {
         match &self.name {
             None => link_unnamed(&self.file, &self.folder, name)?,
             // The drop removes the temporary name.

@@ -3,11 +3,12 @@
 mod listen;
 mod send;
 
-use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand, resolve, resolve_peer};
+use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand};
+use crate::binding::any_address_for;
 use crate::driver::Driver;
 use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
-use crate::socket::any_address_for;
+use crate::server_address::{ServerAddress, resolve_bind};
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Pieces, SocketCloseReason, SocketConfig};
@@ -54,7 +55,7 @@ fn failed(error: io::Error) -> String {
 }
 
 fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
-    let mut driver = bind(resolve(&args.bind)?, &args.common, stop)?;
+    let mut driver = bind(resolve_bind(&args.bind)?, &args.common, stop)?;
     let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
     crate::output::start().map_err(failed)?;
     to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
@@ -64,13 +65,13 @@ fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
 }
 
 fn send(
-    server: &str,
+    server: &ServerAddress,
     close: CloseRole,
     config: SocketConfig,
     args: &SocketTcpArgs,
     stop: Stop,
 ) -> Result<ExitCode, String> {
-    let server = resolve_peer(server)?;
+    let server = server.first()?;
     let mut message = Vec::new();
     io::stdin()
         .lock()

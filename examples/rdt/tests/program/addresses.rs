@@ -1,6 +1,6 @@
-//! A server whose name has several addresses. The names are those of the library `faults.c`.
+//! Addresses of servers, in a URL, and several for one name. The names are those of the library `faults.c`.
 
-use crate::runner::{Place, Running, Server, content, wait_until, write_large};
+use crate::runner::{Place, Running, Server, content, run, wait_until, write_large};
 use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -214,4 +214,38 @@ fn a_closed_port_starts_the_next_attempt() {
     put(&place, "127.0.0.1 127.0.0.2", port, &[]).expect_end(0, "on 127.0.0.2:");
     expect_stored(&place);
     expect_served(server, 1);
+}
+
+#[test]
+fn a_url_names_the_server_and_the_file() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let url = format!("rdt://{}", server.address);
+    std::fs::write(place.client("sent"), "content").unwrap();
+    place.put(&place.client("sent"), &url, &[]).expect_end(0, "stored \"sent\"");
+    place.put(&place.client("sent"), &format!("{url}/a%20b"), &[]).expect_end(0, "stored \"a b\"");
+    place.put(&place.client("sent"), &url, &["--name", "named"]).expect_end(0, "stored \"named\"");
+    assert_eq!(Place::names(&place.server("")), ["a b", "named", "sent"]);
+    let folder = place.client("got");
+    std::fs::create_dir(&folder).unwrap();
+    let output = folder.to_str().unwrap();
+    run(&["get", &format!("{url}/a%20b"), "--output", output]).expect_end(0, "received \"a b\"");
+    run(&["get", "named", &url, "--output", output]).expect_end(0, "received \"named\"");
+    assert_eq!(Place::names(&folder), ["a b", "named"]);
+}
+
+#[test]
+fn an_ipv6_zone_is_understood_by_both_sides() {
+    let place = Place::new();
+    // Loopback is the interface 1.
+    let bind = ["serve", "--bind", "[::1%1]:0", "--root", place.server("").to_str().unwrap()].map(str::to_owned);
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    let mut server = run(&bind.each_ref().map(String::as_str));
+    let port = server.expect("serving ").rsplit(':').next().unwrap().to_owned();
+    std::fs::write(place.client("sent"), "content").unwrap();
+    place.put(&place.client("sent"), &format!("[::1%1]:{port}"), &[]).expect_end(0, "stored \"sent\"");
+    place.put(&place.client("sent"), &format!("rdt://[::1%251]:{port}/b"), &[]).expect_end(0, "stored \"b\"");
 }

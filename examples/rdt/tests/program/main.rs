@@ -2,21 +2,34 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod access;
 #[cfg(target_os = "linux")]
 mod addresses;
+mod bench;
 #[cfg(target_os = "linux")]
 mod crashes;
+mod destinations;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+mod json;
+#[cfg(target_os = "linux")]
+mod log_file;
 mod many_clients;
 #[cfg(target_os = "linux")]
 mod one_event;
 #[cfg(unix)]
 mod port_change;
+mod printed;
 #[cfg(unix)]
 mod replaced_files;
 mod runner;
+#[cfg(target_os = "linux")]
+mod screens;
+#[cfg(target_os = "linux")]
+mod service_manager;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")]
 mod slow_disk;
 mod socket_tcp;
@@ -25,3 +38,4 @@ mod space;
 #[cfg(target_os = "linux")]
 mod stalled_clients;
 mod transfers;
+mod user_errors;

@@ -135,22 +135,21 @@ fn clients_that_are_turned_away_after_the_handshake_try_again() {
 }
 
 #[test]
-fn a_limit_out_of_range_is_reported_with_its_option() {
-    for options in
-        [["--max-peers", "0"], ["--per-host", "many"], ["--retry", "perhaps"], ["--threads", "0"], ["--threads", "65"]]
-    {
-        let (code, said) = run(&[&["serve"], &options[..]].concat()).end();
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(options[0]) && said.contains(options[1]), "{said}");
-    }
-}
-
-#[test]
 fn a_load_test_verifies_the_content() {
     let place = Place::new();
     let server = place.serve(&["--loss", "2"]);
     let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
     load.expect_end(0, "20 of 20 clients got back what they had sent");
+}
+
+/// Regression: each client stayed for a second to linger, which counted into the rate.
+#[test]
+fn the_rate_of_a_load_test_has_no_linger() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let (code, said) = run(&["load", &server.address, "--clients", "1", "--size", "1"]).end();
+    // Two lingers take 2 s.
+    assert!(code == 0 && said.contains("in all 2 B in ") && said.contains(" ms\n"), "{said}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) fn write_large(path: &Path) {
     File::create(path).unwrap().set_len(1 << 30).unwrap();
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rdt"))
 }
 
@@ -127,7 +127,7 @@ impl Running {
     }
 
     #[cfg(unix)]
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
@@ -240,7 +240,14 @@ impl Place {
         Self::server_on(Running::read(command.spawn().expect("the program starts")))
     }
 
-    fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
+    /// A server that `command` starts as it is, except for its state. Its standard output must be piped.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_as_it_is(&self, command: &mut Command) -> Server {
+        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
+        Self::server_on(Running::read(command.spawn().expect("the program starts")))
+    }
+
+    pub(crate) fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
         let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
         command.env("XDG_STATE_HOME", self.folder.path().join("state"));
         command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);

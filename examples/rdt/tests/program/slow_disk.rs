@@ -95,7 +95,7 @@ fn an_error_of_the_disk_ends_only_its_own_transfer() {
     place.get("a", &server.address, &[]).expect_end(1, "ended the transfer of \"a\" (storage failed)");
     server.running.expect("failed here: storage failed (input/output error)");
     place.get("a", &server.address, &[]).expect_end(0, "received");
-    server.running.terminate();
+    server.running.interrupt();
     large.expect_end(1, "it was stopped there");
     assert_eq!(Place::names(&place.server("")), ["a"]);
 }

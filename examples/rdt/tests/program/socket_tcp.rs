@@ -145,6 +145,7 @@ fn each_failure_is_reported_in_one_line() {
     send(&place, b"hello", &address, &[]).expect_end(1, "no answer from 127.0.0.1");
     run(&["socket-tcp", "listen", "--bind", &address]).expect_end(1, "cannot use the address");
     run(&["socket-tcp", "send", "0.0.0.0"]).expect_end(1, "it names no host");
+    run(&["socket-tcp", "send", "127.0.0.1:port"]).expect_end(2, "\"port\" is not a port");
     run(&["socket-tcp", "send", &address, "--loss", "101"]).expect_end(2, "not a number from 0 to 100");
 
     let (mut listener, server) = listen(&place.server("printed"), &["--max-size", "4"]);

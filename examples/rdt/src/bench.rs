@@ -1,0 +1,367 @@
+//! Measures the path to a server from memory to memory: the rate up and down, and the time of small requests alone and
+//! beside each of them.
+//!
+//! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each on
+//! a new connection. The server must allow it: see [`memory_file`](crate::memory_file).
+
+use crate::attempts::Attempts;
+use crate::binding;
+use crate::client::FileClient;
+use crate::common_args::Common;
+use crate::driver::Driver;
+use crate::exchange::{Exchange, Failure, Storage, Task};
+use crate::json::{self, Record};
+use crate::loss::Loss;
+use crate::memory_file;
+use crate::messages::{error_text, to_stderr, to_stdout};
+use crate::patience::Patience;
+use crate::progress::Progress;
+use crate::report::{Local, Report};
+use crate::server_address::ServerAddress;
+use crate::settings::{AnyStorage, Settings};
+use crate::stop::{INTERRUPTED, Stop};
+use rdt_proto::connection::Connection;
+use rdt_proto::ftp::{Answer, Client, ClientConfig, ErrorCode, Outcome, StorageError};
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The length that a bulk transfer announces: the most that a server takes by default.
+const BULK: u64 = 1 << 40;
+/// The threads that make small requests. A thread also waits for the end of its connection, which sends its last packet
+/// a few times.
+const THREADS: u32 = 12;
+/// The interval of small requests. More than a hundred a second would exceed the quota of a host (`--per-host`), in which
+/// an ended connection counts for a second.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// The part of a bulk transfer that does not count, because its window still grows.
+const WARM_UP: f64 = 0.2;
+
+#[derive(clap::Args)]
+pub(crate) struct BenchArgs {
+    /// The server, which must run with --bench: host or host:port
+    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
+    server: ServerAddress,
+    /// The time of each of the three parts: small requests alone, beside an upload, and beside a download
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+pub(crate) fn run(args: &BenchArgs, stop: &Stop) -> Result<ExitCode, String> {
+    let servers = args.server.resolve()?;
+    let bench = Bench { args, servers, settings: args.common.settings(), stop };
+    let measured = bench.measure();
+    if stop.count() > 0 {
+        to_stderr("stopped");
+        return Ok(INTERRUPTED.into());
+    }
+    let (idle, up, down) = measured?;
+    let parts = [("idle", &idle), ("up", &up.requests), ("down", &down.requests)];
+    if json::is_chosen() {
+        let (up_bits_per_second, down_bits_per_second) = (up.rate.saturating_mul(8), down.rate.saturating_mul(8));
+        let [idle, beside_up, beside_down] = parts.map(|(_, requests)| requests.object());
+        Record::Bench { up_bits_per_second, down_bits_per_second, idle, beside_up, beside_down }.print();
+        return Ok(ExitCode::SUCCESS);
+    }
+    to_stdout(format_args!("up {}, down {}", rate_text(up.rate), rate_text(down.rate)));
+    to_stdout("small requests (connect, ask, receive one byte), in ms:");
+    for (name, requests) in parts {
+        let beside = if name == "idle" { "alone".into() } else { format!("beside {name}") };
+        to_stdout(format_args!("  {beside:<12} {}", requests.text()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The direction of a bulk transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// The rate of a bulk transfer in bytes a second, and the small requests beside it.
+struct Beside {
+    rate: u64,
+    requests: Requests,
+}
+
+struct Bench<'b> {
+    args: &'b BenchArgs,
+    servers: Vec<SocketAddr>,
+    settings: Settings,
+    stop: &'b Stop,
+}
+
+impl Bench<'_> {
+    fn measure(&self) -> Result<(Requests, Beside, Beside), String> {
+        let idle = self.requests(|| false)?;
+        Ok((idle, self.beside(Direction::Up)?, self.beside(Direction::Down)?))
+    }
+
+    /// Makes small requests beside a bulk transfer.
+    fn beside(&self, direction: Direction) -> Result<Beside, String> {
+        let (meter, bulk_stop) = (Arc::new(Meter::new(self.args.seconds)), Stop::default());
+        let (bulk, requests) = thread::scope(|scope| {
+            let transfer = scope.spawn(|| self.bulk(direction, &meter, bulk_stop.clone()));
+            let requests = self.requests(|| transfer.is_finished());
+            bulk_stop.request();
+            (transfer.join().unwrap_or_else(|_| Err("the transfer failed".into())), requests)
+        });
+        bulk?;
+        Ok(Beside { rate: meter.rate(), requests: requests? })
+    }
+
+    /// Transfers until `stop`.
+    fn bulk(&self, direction: Direction, meter: &Arc<Meter>, stop: Stop) -> Result<(), String> {
+        let name = memory_file::name(BULK).map_err(|error| failed(&error))?;
+        let session = match direction {
+            Direction::Up => Client::upload(ClientConfig::default(), name.as_name(), BULK),
+            Direction::Down => Client::download(ClientConfig::default(), name.as_name()),
+        };
+        let mut driver = self.driver(stop)?;
+        let client = self.transfer(&mut driver, session, Some(meter.clone()))?;
+        match client.result().map(|result| result.outcome) {
+            // The server's limit on bytes may end it as well, and then it was measured until there.
+            Some(Outcome::Cancelled | Outcome::Received) => Ok(()),
+            _ if meter.is_measured() => Ok(()),
+            _ if client.was_stopped() => Err("nothing was transferred: try more --seconds".into()),
+            _ => Err(self.explain(&client, &driver)),
+        }
+    }
+
+    /// Makes small requests until the time is over, or `ended`.
+    fn requests(&self, ended: impl Fn() -> bool + Sync) -> Result<Requests, String> {
+        let (start, ended) = (Instant::now(), &ended);
+        let end = start + Duration::from_secs(self.args.seconds);
+        let times: Result<Vec<_>, String> = thread::scope(|scope| {
+            let threads = (0..THREADS).map(|index| start + INTERVAL * index);
+            let threads: Vec<_> =
+                threads.map(|first| scope.spawn(move || self.some_requests(first, end, ended))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".into()))).collect()
+        });
+        let mut times = times?.concat();
+        times.sort_unstable();
+        Ok(Requests(times))
+    }
+
+    /// The share of one thread, which begins at `next`. Returns the times of its requests in microseconds.
+    fn some_requests(&self, mut next: Instant, end: Instant, ended: impl Fn() -> bool) -> Result<Vec<u64>, String> {
+        let (mut driver, mut times) = (self.driver(self.stop.clone())?, Vec::new());
+        loop {
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            if Instant::now() >= end || self.stop.count() > 0 || ended() {
+                return Ok(times);
+            }
+            let name = memory_file::name(1).map_err(|error| failed(&error))?;
+            let session = Client::download(ClientConfig::default(), name.as_name());
+            let client = self.transfer(&mut driver, session, None)?;
+            match client.result() {
+                Some(result) if result.outcome == Outcome::Received => times.push(result.took.as_micros()),
+                _ if client.was_stopped() => {}
+                _ => return Err(self.explain(&client, &driver)),
+            }
+            next = (next + INTERVAL * THREADS).max(Instant::now());
+        }
+    }
+
+    fn driver(&self, stop: Stop) -> Result<Driver, String> {
+        let socket = binding::bind_towards(&self.servers).map_err(|error| failed(&error))?;
+        let loss = Loss::new(self.args.common.loss, self.args.common.seed);
+        let driver = Driver::on(socket, self.settings.config.max_datagram_len(), loss, stop);
+        driver.and_then(Driver::hearing_icmp).map_err(|error| failed(&error))
+    }
+
+    fn transfer(
+        &self,
+        driver: &mut Driver,
+        session: Client,
+        meter: Option<Arc<Meter>>,
+    ) -> Result<FileClient<Content>, String> {
+        let exchange = Exchange::new(session, Content(meter));
+        let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
+        let report = Report::new(Progress::Quiet, Local::Memory, false);
+        let mut client = FileClient::new(attempts, self.settings, exchange, None, report);
+        driver.run(&mut client).map_err(|error| failed(&error))?;
+        Ok(client)
+    }
+
+    fn explain(&self, client: &FileClient<Content>, driver: &Driver) -> String {
+        let refused = Some(Outcome::Refused(ErrorCode::NotPermitted));
+        if client.result().map(|result| result.outcome) == refused {
+            return format!("{} allows no measurement: start `rdt serve --bench` there", self.args.server);
+        }
+        client.failure(driver.network_error()).unwrap_or_else(|| "the server ended the measurement".into())
+    }
+}
+
+fn failed(error: &io::Error) -> String {
+    format!("the network failed: {}", error_text(error))
+}
+
+/// Counts the bytes of a bulk transfer from the end of its warm-up to its last data.
+///
+/// The difference leaves out what waits in buffers: it is about the same at both ends of the time.
+struct Meter {
+    start: Instant,
+    warm_up: Duration,
+    end: Duration,
+    is_warm: AtomicBool,
+    bytes: AtomicU64,
+    first: AtomicU64,
+    first_us: AtomicU64,
+    last: AtomicU64,
+    last_us: AtomicU64,
+}
+
+impl Meter {
+    fn new(seconds: u64) -> Self {
+        let end = Duration::from_secs(seconds);
+        Self {
+            start: Instant::now(),
+            warm_up: end.mul_f64(WARM_UP),
+            end,
+            is_warm: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            first_us: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            last_us: AtomicU64::new(0),
+        }
+    }
+
+    /// Only one thread calls this.
+    fn count(&self, len: usize) {
+        let bytes = self.bytes.fetch_add(len as u64, Ordering::Relaxed) + len as u64;
+        let now = self.start.elapsed();
+        if now < self.warm_up || now > self.end {
+            return;
+        }
+        let us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        if !self.is_warm.swap(true, Ordering::Relaxed) {
+            self.first.store(bytes, Ordering::Relaxed);
+            self.first_us.store(us, Ordering::Relaxed);
+        }
+        self.last.store(bytes, Ordering::Relaxed);
+        self.last_us.store(us, Ordering::Relaxed);
+    }
+
+    /// Whether data came at two different times.
+    fn is_measured(&self) -> bool {
+        self.last_us.load(Ordering::Relaxed) > self.first_us.load(Ordering::Relaxed)
+    }
+
+    /// The rate in bytes a second.
+    fn rate(&self) -> u64 {
+        let of = |first: &AtomicU64, last: &AtomicU64| last.load(Ordering::Relaxed) - first.load(Ordering::Relaxed);
+        let (bytes, us) = (of(&self.first, &self.last), of(&self.first_us, &self.last_us).max(1));
+        u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(us)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Content that is made up, or dropped. A bulk transfer has a meter.
+struct Content(Option<Arc<Meter>>);
+
+impl Storage for Content {
+    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
+        let count = |len| {
+            if let Some(meter) = &self.0 {
+                meter.count(len);
+            }
+        };
+        Some(match task {
+            Task::Create { .. } => Ok(Answer::Created),
+            Task::Read { len } => {
+                let slot = connection.send_slot().unwrap_or_default();
+                let len = slot.len().min(*len);
+                memory_file::fill(&mut slot[..len]);
+                count(len);
+                connection.commit(len).map(|()| Answer::Read(len)).map_err(|error| io::Error::other(error).into())
+            }
+            Task::Write { len } => {
+                let len = connection.recv_chunk().len().min(*len);
+                count(len);
+                Ok(Answer::Written(len))
+            }
+            Task::Commit => Ok(Answer::Committed),
+            Task::Discard => Ok(Answer::Discarded),
+            // A client does not serve downloads.
+            Task::Open { .. } => Ok(Answer::Failed(StorageError::Failed)),
+        })
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// The times of small requests in microseconds, sorted.
+struct Requests(Vec<u64>);
+
+impl Requests {
+    /// The time that this percentage of the requests did not exceed.
+    fn percentile(&self, percent: usize) -> u64 {
+        let rank = (self.0.len() * percent).div_ceil(100).max(1);
+        self.0.get(rank - 1).copied().unwrap_or(0)
+    }
+
+    fn object(&self) -> json::Requests {
+        let seconds = |percent| json::seconds(rdt_proto::Duration::from_micros(self.percentile(percent)));
+        json::Requests { count: self.0.len(), median: seconds(50), percentile_99: seconds(99), most: seconds(100) }
+    }
+
+    fn text(&self) -> String {
+        let ms = |percent| {
+            let us = self.percentile(percent);
+            format!("{}.{:02}", us / 1_000, us % 1_000 / 10)
+        };
+        format!("median {}, 99 % {}, most {} ({} requests)", ms(50), ms(99), ms(100), self.0.len())
+    }
+}
+
+/// Formats a rate: "1.25 Gbit/s".
+fn rate_text(bytes: u64) -> String {
+    let bits = bytes.saturating_mul(8);
+    let (unit, name) = match bits {
+        1_000_000_000.. => (1_000_000_000, "Gbit/s"),
+        1_000_000.. => (1_000_000, "Mbit/s"),
+        _ => (1_000, "kbit/s"),
+    };
+    format!("{}.{:02} {name}", bits / unit, bits % unit * 100 / unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_times_that_occurred() {
+        let requests = Requests((1..=200).collect());
+        assert_eq!([50, 99, 100].map(|percent| requests.percentile(percent)), [100, 198, 200]);
+        assert_eq!(Requests(vec![7]).percentile(99), 7);
+        assert_eq!(Requests(Vec::new()).percentile(99), 0);
+    }
+
+    #[test]
+    fn rates_have_the_unit_that_fits() {
+        let texts = [1_250, 125_000, 156_250_000].map(rate_text);
+        assert_eq!(texts, ["10.00 kbit/s", "1.00 Mbit/s", "1.25 Gbit/s"]);
+    }
+
+    #[test]
+    fn the_warm_up_does_not_count() {
+        let mut meter = Meter::new(10);
+        let mut count = |seconds: f64, len| {
+            meter.start = Instant::now().checked_sub(Duration::from_secs_f64(seconds)).unwrap();
+            meter.count(len);
+        };
+        count(0.5, 1_000_000);
+        count(3.0, 1_000);
+        count(7.0, 4_000);
+        count(11.0, 1_000_000);
+        assert!(meter.is_measured() && (990..=1_000).contains(&meter.rate()), "{}", meter.rate());
+    }
+}

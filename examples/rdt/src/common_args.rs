@@ -1,0 +1,89 @@
+//! Arguments of several commands.
+
+use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
+use clap::Args;
+use rdt_proto::Duration;
+use rdt_proto::connection::{Config, Peer};
+
+#[derive(Args)]
+pub(crate) struct Common {
+    /// The implementation at the other end
+    #[arg(long, value_enum, default_value_t = Profile::Note)]
+    profile: Profile,
+    /// With --profile rostov: the retransmission mechanism of the other end, which is not visible on the wire
+    #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
+    peer_method: PeerMethod,
+    /// Give up after this silence of the other side, in seconds, or twice as long where no answer is pending. The
+    /// default is 10 for the first answer (16 with --profile rostov and selective repeat), then 30 and 60
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: Option<u64>,
+    /// The retransmission mechanism. The default is selective-repeat, or stop-and-wait if the other end uses it: it
+    /// takes one packet at a time
+    #[arg(long, value_enum)]
+    arq: Option<Mechanism>,
+    /// The congestion controller, which bounds the data in flight
+    #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
+    congestion: Congestion,
+    /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
+    /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
+    /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait
+    #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
+    window: Option<u32>,
+    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
+    /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
+    /// --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads one packet each 0.1 s
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
+    segment: Option<u16>,
+    /// Lose this percentage of sent datagrams, to exercise loss recovery
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
+    pub(crate) loss: f64,
+    /// With --loss: the seed that selects the lost datagrams
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Print objects to the standard output, one a line: progress, results, requests and errors
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print each packet, timer, loss and state of each connection to the standard error output
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+impl Common {
+    pub(crate) fn settings(&self) -> Settings {
+        let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
+        // Only one packet is in flight towards this peer, with any mechanism and window.
+        let is_single = config.peer == Peer::RostovStopAndWait;
+        let single_segment = settings::SINGLE_SEGMENT.filter(|_| is_single);
+        let default = if config.framing.is_base_only() { config.segment } else { settings::SEGMENT };
+        let segment = self.segment.or(single_segment).unwrap_or(default);
+        // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
+        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { segment };
+        let config = Config { segment, recv_segment, ..config };
+        let congestion = self.congestion;
+        let is_fixed = config.framing.is_base_only() || congestion == Congestion::Fixed;
+        let (arq, window) = match (is_single, is_fixed) {
+            (true, _) => (Mechanism::StopAndWait, settings::SINGLE_WINDOW),
+            (false, true) => (Mechanism::SelectiveRepeat, settings::FIXED_WINDOW),
+            (false, false) => (Mechanism::SelectiveRepeat, settings::WINDOW),
+        };
+        let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
+        Settings { config, arq, congestion, window, is_verbose: self.verbose }
+    }
+}
+
+fn parse_window(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
+        _ => Err("not a number from 1 to 65536".into()),
+    }
+}
+
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("not a number from 0 to 100".into()),
+    }
+}

@@ -1,0 +1,131 @@
+//! Where a download goes.
+
+use crate::files::{Folder, IfTaken, Sink};
+use crate::messages::error_text;
+use crate::report::Local;
+use rdt_proto::ftp::{NameBuf, StorageError};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf, is_separator};
+
+/// Where a download goes.
+#[derive(Clone)]
+pub(crate) enum Destination {
+    File {
+        path: PathBuf,
+        folder: Folder,
+        name: OsString,
+    },
+    /// `-`
+    StandardOutput,
+}
+
+impl Destination {
+    /// The destination that `--output` names for the file `name` of a server. A folder gets the file under its own name.
+    ///
+    /// Fails if it cannot be written: nothing is requested then.
+    pub(crate) fn of(output: Option<&Path>, name: &NameBuf) -> Result<Self, String> {
+        let own_name = Path::new(name.as_name().as_str());
+        let path = match output {
+            None => own_name.to_owned(),
+            Some(path) if path.as_os_str() == "-" => return Ok(Self::StandardOutput),
+            Some(folder) if folder.is_dir() => folder.join(own_name),
+            Some(folder) if names_folder(folder) => {
+                let kind = folder.metadata().err().map(|error| error.kind());
+                return Err(match kind {
+                    Some(io::ErrorKind::NotFound) => {
+                        cannot_write(folder, "no such folder", "create it, or give --output FILE")
+                    }
+                    Some(_) | None => cannot_write(folder, "it is not a folder", "give --output FILE"),
+                });
+            }
+            Some(file) => file.to_owned(),
+        };
+        // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
+        // whose target is outside the folder.
+        match path.metadata() {
+            Ok(there) if there.is_dir() => {
+                return Err(cannot_write(&path, "it is a folder", "give --output FILE"));
+            }
+            Ok(there) if !there.is_file() => {
+                let why = "it is not a regular file, and is not replaced";
+                return Err(cannot_write(&path, why, "give --output FILE, or - for the standard output"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let Some(file_name) = path.file_name().map(ToOwned::to_owned) else {
+            return Err(cannot_write(&path, "it is no name for a file", "give --output FILE"));
+        };
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = Folder::open(parent).map_err(|error| failed(&path, &error))?;
+        Ok(Self::File { path, folder, name: file_name })
+    }
+
+    /// Begins to write. The file has no name yet, or a temporary one.
+    pub(crate) fn begin(&self) -> Result<Sink, String> {
+        match self {
+            Self::File { path, folder, name } => {
+                folder.create(name, IfTaken::Replace).map(Sink::File).map_err(|error| failed(path, &error))
+            }
+            Self::StandardOutput => Ok(Sink::StandardOutput),
+        }
+    }
+
+    pub(crate) fn local(&self) -> Local {
+        match self {
+            Self::File { path, .. } => Local::File(path.clone()),
+            Self::StandardOutput => Local::StandardOutput,
+        }
+    }
+
+    /// The folder whose disk takes the content.
+    pub(crate) fn folder(&self) -> Option<Folder> {
+        match self {
+            Self::File { folder, .. } => Some(folder.clone()),
+            Self::StandardOutput => None,
+        }
+    }
+}
+
+/// Whether the last component of the path must be a folder: `path/` or `path/.`.
+fn names_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let text = text.strip_suffix(b".").filter(|rest| !rest.is_empty()).unwrap_or(text);
+    text.last().is_some_and(|byte| is_separator(char::from(*byte)))
+}
+
+fn failed(path: &Path, error: &io::Error) -> String {
+    cannot_write(path, &error_text(error), advice(error.kind().into()))
+}
+
+fn cannot_write(path: &Path, why: &str, advice: &str) -> String {
+    format!("cannot write {} on this machine: {why}: {advice}", path.display())
+}
+
+/// What the user can do about a failed write.
+pub(crate) fn advice(error: StorageError) -> &'static str {
+    match error {
+        StorageError::NoSuchFile => "create its folder, or give another --output",
+        StorageError::NoSpace => "make room, or give an --output on another disk",
+        StorageError::TooLarge => "raise the limit of file sizes, or give an --output on another disk",
+        StorageError::NotPermitted => "give an --output in a folder that you may write",
+        StorageError::NameNotAllowed | StorageError::Exists | StorageError::Failed | StorageError::Busy => {
+            "give another --output"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_ends_in_a_separator_names_a_folder() {
+        for folder in ["a/", "a//", "a/.", "/", "./"] {
+            assert!(names_folder(Path::new(folder)), "{folder}");
+        }
+        for file in ["a", "a.", "a/b", "a/b.", ".", "..", "-"] {
+            assert!(!names_folder(Path::new(file)), "{file}");
+        }
+    }
+}

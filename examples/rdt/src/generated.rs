@@ -1,0 +1,45 @@
+//! What is generated from the command line: completions of shells, and manual pages.
+
+use crate::args::Cli;
+use crate::messages::error_text;
+use crate::output;
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(shell: Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rdt", &mut script);
+    print(&script)
+}
+
+/// Prints the manual page of a command, such as `socket-tcp send`. Without a command, that of the program.
+pub(crate) fn manual(path: &[String]) -> Result<ExitCode, String> {
+    let mut program = Cli::command();
+    program.build();
+    let mut command = &program;
+    for name in path {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            let known: Vec<_> = listed(command).map(Command::get_name).collect();
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            format!("there is no command {name:?} for a manual page; give one of: {known}")
+        })?;
+    }
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
+    rendered.map_err(|error| format!("cannot make the manual page: {}", error_text(&error)))?;
+    Ok(print(&page))
+}
+
+/// The commands that the help lists.
+fn listed(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    output::note_failure(stdout.write_all(text).and_then(|()| stdout.flush()));
+    ExitCode::SUCCESS
+}

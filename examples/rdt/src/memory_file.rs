@@ -1,0 +1,125 @@
+//! Files that exist only in memory, for measurements: `.rdt-bench-N` has N bytes, and takes any content.
+//!
+//! They use the file session as it is. A server without `--bench` refuses their names, so no measurement reaches a disk.
+
+use rdt_proto::ftp::NameBuf;
+use std::io::{self, ErrorKind};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+const PREFIX: &str = ".rdt-bench-";
+
+/// The content, again and again. It is not one byte repeated, which something on the path might compress.
+static BLOCK: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    let mut state = 1_u64;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..1 << 16).map(next).collect()
+});
+
+/// What one request for such a file may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BenchLimits {
+    pub(crate) bytes: u64,
+    pub(crate) time: Duration,
+}
+
+/// The name of a file of `bytes`.
+pub(crate) fn name(bytes: u64) -> io::Result<NameBuf> {
+    NameBuf::new(&format!("{PREFIX}{bytes}")).map_err(io::Error::other)
+}
+
+/// Whether a name is reserved for such files. Some file systems ignore the case of letters.
+pub(crate) fn is_memory_file(name: &str) -> bool {
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// Copies the next content into `buf`, and returns its length.
+pub(crate) fn fill(buf: &mut [u8]) -> usize {
+    for part in buf.chunks_mut(BLOCK.len()) {
+        part.copy_from_slice(&BLOCK[..part.len()]);
+    }
+    buf.len()
+}
+
+/// A file that a server sends or receives.
+pub(crate) struct MemoryFile {
+    left: u64,
+    until: Instant,
+}
+
+impl MemoryFile {
+    /// Opens the file `name` for a request with these limits. `None`: the server does not offer such files.
+    pub(crate) fn open(name: &str, limits: Option<BenchLimits>) -> io::Result<Self> {
+        let limits = limits.ok_or_else(|| io::Error::new(ErrorKind::PermissionDenied, "no --bench"))?;
+        let bytes = name.get(PREFIX.len()..).and_then(|digits| digits.parse().ok());
+        let bytes: u64 = bytes.ok_or(ErrorKind::NotFound)?;
+        Ok(Self { left: bytes.min(limits.bytes), until: Instant::now() + limits.time })
+    }
+
+    /// The number of bytes to send.
+    pub(crate) fn length(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads the next bytes. At the end there are none.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = self.take(buf.len())?;
+        Ok(fill(buf.get_mut(..len).unwrap_or_default()))
+    }
+
+    /// Drops bytes, and returns their number.
+    pub(crate) fn write(&mut self, len: usize) -> io::Result<usize> {
+        match self.take(len)? {
+            0 if len > 0 => Err(io::Error::new(ErrorKind::FileTooLarge, "--bench-bytes")),
+            len => Ok(len),
+        }
+    }
+
+    fn take(&mut self, len: usize) -> io::Result<usize> {
+        if self.until <= Instant::now() {
+            return Err(io::Error::new(ErrorKind::TimedOut, "--bench-seconds"));
+        }
+        let taken = u64::try_from(len).unwrap_or(u64::MAX).min(self.left);
+        self.left -= taken;
+        // It is at most `len`.
+        Ok(usize::try_from(taken).unwrap_or(len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BenchLimits = BenchLimits { bytes: 1_000, time: Duration::from_secs(600) };
+
+    #[test]
+    fn a_request_gets_no_more_than_its_limits() {
+        let open = |bytes, limits| MemoryFile::open(name(bytes).unwrap().as_name().as_str(), limits);
+        let mut file = open(5_000, Some(LIMITS)).unwrap();
+        assert_eq!(file.length(), 1_000);
+        assert_eq!(file.read(&mut [0; 600]).unwrap(), 600);
+        assert_eq!(file.write(600).unwrap(), 400);
+        assert_eq!(file.read(&mut [0; 600]).unwrap(), 0);
+        assert_eq!(file.write(1).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        let mut late = open(5, Some(BenchLimits { time: Duration::ZERO, ..LIMITS })).unwrap();
+        assert_eq!(late.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(open(5, None).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied));
+        assert!(MemoryFile::open(".rdt-bench-x", Some(LIMITS)).is_err());
+    }
+
+    #[test]
+    fn only_names_with_the_prefix_are_memory_files() {
+        assert!(is_memory_file(".rdt-bench-1") && is_memory_file(".RDT-Bench-x"));
+        assert!(!is_memory_file("rdt-bench-1") && !is_memory_file(".rdt-bench") && !is_memory_file("ä.rdt-bench-"));
+    }
+
+    #[test]
+    fn content_fills_every_part_of_a_buffer() {
+        let mut buf = vec![0; 200_000];
+        assert_eq!(fill(&mut buf), 200_000);
+        assert!(buf.chunks(64).all(|part| part.iter().any(|byte| *byte != 0)));
+    }
+}

@@ -1,0 +1,157 @@
+//! Starts a server: its folder, its sockets, its restriction, its threads.
+
+use crate::access::{Networks, announcement};
+use crate::binding;
+use crate::driver::Driver;
+use crate::files::{Folder, Space, SpaceLimits};
+use crate::lifecycle::Threads;
+use crate::log;
+use crate::loss::Loss;
+use crate::messages::{self, error_text};
+use crate::reset_keys::ResetKeys;
+use crate::serve_args::ServeArgs;
+use crate::server::{FileServer, Store};
+use crate::server_address;
+use crate::service_manager::{self, ServiceManager, Watchdog};
+use crate::stop::{Stop, Terminal};
+use crate::{open_folder, output, threads};
+use cap_std::fs::Dir;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
+    if !args.root.exists() {
+        // If this fails, opening the folder reports the error.
+        let _ = std::fs::create_dir(&args.root);
+    }
+    let (limits, session_config) = (args.limits(), args.session_config());
+    let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
+    let (access, networks) = (args.access(), Networks::new(&args.allow));
+    let store =
+        Store { access, bench: args.bench_limits(), folder: open_folder(&args.root)?, space: Space::new(space) };
+    let settings = args.common.settings();
+    let (sockets, bound, is_fixed) = listen(args)?;
+    let manager = Arc::new(ServiceManager::of_environment(sockets.len()));
+    let keys = reset_keys(args, bound.first().copied().filter(|_| is_fixed))?;
+    let log = match &args.log {
+        Some(path) => log::open(path, &args.root)?,
+        None => None,
+    };
+    let restriction = restrict(&store.folder, log.as_ref(), args);
+    let stop = start_threads(log.is_some())?;
+    let together = Threads::new(sockets.len(), stop.clone());
+    if !args.common.quiet {
+        messages::to_stderr(restriction);
+        messages::to_stderr(announcement(access, !args.no_replace, &networks, &bound, &args.root));
+    }
+    let list = bound.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
+    let serving = format!("serving {} on {list}", args.root.display());
+    messages::serving(&args.root, &list);
+    manager.ready(&serving);
+    let serve = |driver: &Driver, thread| {
+        let quiet = args.common.quiet;
+        let server =
+            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?
+                .with_networks(driver.now(), &networks)?
+                .with_threads(together.clone())
+                .with_watchdog(Watchdog::new(driver.now(), manager.clone(), thread));
+        Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
+            Some(key) => server.with_reset_key(key),
+            None => server,
+        })
+    };
+    let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
+    let bytes = settings.config.max_datagram_len();
+    threads::run(sockets, &stop, serve, |socket, thread| {
+        Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config)
+    })?;
+    // To be stopped is the only orderly end of a server.
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has no
+/// clients of a predecessor.
+fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<ResetKeys>, String> {
+    let Some(bound) = bound else { return ResetKeys::fresh().map(Some).map_err(cannot_start) };
+    match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(why) if args.state.is_some() => Err(why),
+        Err(why) => {
+            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
+            Ok(None)
+        }
+    }
+}
+
+/// Starts the threads that print, and that which watches for signals. They are the first threads of the program.
+fn start_threads(has_log: bool) -> Result<Stop, String> {
+    output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(cannot_start)?;
+    let terminal = Terminal::at_start();
+    let hangup = move || {
+        log::reopen();
+        terminal.is_gone()
+    };
+    Stop::on_signals_of_server(hangup).map_err(cannot_start)
+}
+
+fn cannot_start(error: io::Error) -> String {
+    format!("cannot start: {}", error_text(&error))
+}
+
+/// The sockets of the server, one for each thread, their addresses, and whether a restarted server has the same. They
+/// are those of the service manager, if it passes any.
+fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>, bool), String> {
+    let passed = service_manager::passed_sockets()?;
+    let address = server_address::resolve_bind(&args.bind)?;
+    let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let is_fixed = !passed.is_empty() || address.port() != 0;
+    let sockets = match passed.len() {
+        0 => binding::bind_together(address, args.threads).map_err(fail)?,
+        // The threads share nothing, so that they cannot share a socket either.
+        count if args.threads > 1 && usize::from(args.threads) != count => {
+            return Err(format!(
+                "--threads {} needs as many sockets, but the service manager passes {count}: repeat ListenDatagram= with \
+                 ReusePort=yes, or leave --threads out",
+                args.threads
+            ));
+        }
+        _ => {
+            let adopt = |socket| binding::adopt(socket).map_err(|error| error_text(&error));
+            let adopted: Result<Vec<_>, _> = passed.into_iter().map(adopt).collect();
+            adopted.map_err(|why| format!("cannot use a socket of the service manager: {why}"))?
+        }
+    };
+    let bound: io::Result<Vec<_>> = sockets.iter().map(UdpSocket::local_addr).collect();
+    let mut bound = bound.map_err(fail)?;
+    bound.dedup();
+    Ok((sockets, bound, is_fixed))
+}
+
+/// Restricts the program to the folder of the server, and of its log. Returns a line that says how far.
+///
+/// A server has no other files: the rest of its output goes to streams that are open.
+#[cfg(target_os = "linux")]
+fn restrict(folder: &Folder, log: Option<&Dir>, args: &ServeArgs) -> String {
+    use crate::sandbox::{self, Restriction, Use};
+    use std::os::fd::AsFd;
+    let and = if log.is_some() { ", and append to its log" } else { "" };
+    let log = log.map(|folder| (folder.as_fd(), Use::Log));
+    let may = args.access().needs();
+    let root = args.root.display();
+    let folders: Vec<_> = [(folder.as_fd(), Use::Files(args.access()))].into_iter().chain(log).collect();
+    match sandbox::restrict(&folders) {
+        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}{and}"),
+        Ok(Restriction::Partial) => {
+            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}{and}")
+        }
+        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
+        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_folder: &Folder, _log: Option<&Dir>, _args: &ServeArgs) -> String {
+    "not restricted to its folder by the system, which has no Landlock".into()
+}

@@ -1,0 +1,54 @@
+//! The begin and the end of the program: its command line, and its exit code.
+
+use crate::args::Cli;
+use crate::escape::{escape_lines, is_unprintable};
+use crate::messages::to_stderr;
+use crate::output;
+use clap::builder::Styles;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The exit code of an invalid command line.
+const INVALID: u8 = 2;
+
+/// Parses the command line, or prints what is wrong with it, or the help. Returns the exit code in these cases.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    // A message repeats arguments. Colours are escapes too, so it has none if an argument has any.
+    let has_escapes = std::env::args_os().any(|argument| argument.to_string_lossy().contains(is_unprintable));
+    let mut command = if has_escapes { Cli::command().styles(Styles::plain()) } else { Cli::command() };
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches)).and_then(|cli| match cli.check() {
+        Ok(()) => Ok(cli),
+        Err((name, why)) => {
+            let of = command.find_subcommand_mut(name).map(|of| of.error(ErrorKind::ArgumentConflict, why));
+            Err(of.unwrap_or_else(|| command.error(ErrorKind::ArgumentConflict, why)))
+        }
+    });
+    parsed.map_err(|error| {
+        if !error.use_stderr() {
+            output::note_failure(error.print().and_then(|()| io::stdout().flush()));
+            return checked(ExitCode::SUCCESS);
+        }
+        let _ = if has_escapes {
+            io::stderr().write_all(escape_lines(&error.render().ansi().to_string()).as_bytes())
+        } else {
+            error.print()
+        };
+        INVALID.into()
+    })
+}
+
+/// Waits until all is printed, but not long. Returns the exit code, unless the standard output failed.
+pub(crate) fn checked(code: ExitCode) -> ExitCode {
+    output::finish();
+    match output::failure() {
+        None => code,
+        Some(why) => {
+            to_stderr(format_args!("cannot write to the standard output: {why}"));
+            output::finish();
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What clients may do at a server, and which clients it admits.
+
+use crate::runner::{Place, Server, run};
+
+/// Stores `content` under the name `name`, and returns the line with the result.
+fn put(place: &Place, server: &Server, name: &str, content: &str) -> String {
+    std::fs::write(place.client(name), content).unwrap();
+    let (code, said) = place.put(&place.client(name), &server.address, &[]).end();
+    assert_eq!(code, 0, "{said}");
+    said.lines().find(|line| line.starts_with("stored")).unwrap().to_owned()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_says_at_its_start_what_reaches_it() {
+    let place = Place::new();
+    let root = place.server("").display().to_string();
+    for (options, expected) in [
+        (
+            &[][..],
+            format!(
+                "rdt: only this machine reaches the server: each of its users and programs can read, add and replace the files of {root}"
+            ),
+        ),
+        (
+            &["--bind", "0.0.0.0:0"],
+            format!(
+                "rdt: anyone who reaches the port can read, add and replace the files of {root}: there is no password and no encryption"
+            ),
+        ),
+        (&["--bind", "0.0.0.0:0", "--read-only"], format!("anyone who reaches the port can read the files of {root}")),
+        (&["--bind", "[::]:0", "--write-only"], format!("anyone who reaches the port can add files to {root}")),
+        (
+            &["--bind", "0.0.0.0:0", "--no-replace", "--allow", "10.0.0.1/8"],
+            format!("anyone with an address in 10.0.0.0/8 can read and add the files of {root}"),
+        ),
+    ] {
+        let said = place.serve(options).running.expect_seen(" can ");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+#[test]
+fn a_drop_box_takes_files_and_gives_none() {
+    let place = Place::new();
+    std::fs::write(place.server("there"), "there").unwrap();
+    let mut server = place.serve(&["--write-only"]);
+    put(&place, &server, "new", "new");
+    assert_eq!(std::fs::read_to_string(place.server("new")).unwrap(), "new");
+    // The answer is the same whether the file exists or not.
+    let say = |name: &str| {
+        let (code, said) = place.get(name, &server.address, &[]).end();
+        assert_eq!(code, 1, "{said}");
+        said.replace(name, "NAME")
+    };
+    let there = say("there");
+    assert!(there.contains("it does not permit that"), "{there}");
+    assert_eq!(there, say("absent"));
+    server.running.expect("get \"there\": refused: not permitted");
+}
+
+#[test]
+fn a_drop_box_replaces_nothing_and_reveals_no_name() {
+    let place = Place::new();
+    std::fs::write(place.server("report.pdf"), "first").unwrap();
+    std::fs::create_dir(place.server("folder")).unwrap();
+    let mut server = place.serve(&["--write-only"]);
+    let say = |name: &str| put(&place, &server, name, "other").replace(name, "NAME");
+    let (fresh, taken, folder) = (say("fresh"), say("report.pdf"), say("folder"));
+    let without_time = |said: &str| said.split(" in ").next().unwrap().to_owned();
+    assert_eq!(without_time(&fresh), without_time(&taken));
+    assert_eq!(without_time(&fresh), without_time(&folder));
+    assert_eq!(std::fs::read_to_string(place.server("report.pdf")).unwrap(), "first");
+    let line = server.running.expect("put \"report.pdf\": stored as \"");
+    let name = line.split('"').nth(3).unwrap();
+    assert!(name.starts_with("report.") && name.ends_with(".pdf"), "{name}");
+    assert_eq!(std::fs::read_to_string(place.server(name)).unwrap(), "other");
+    assert!(std::fs::read_dir(place.server("folder")).unwrap().next().is_none());
+}
+
+#[test]
+fn a_drop_box_contradicts_other_options() {
+    for option in ["--read-only", "--no-replace"] {
+        let (code, said) = run(&["serve", "--write-only", option]).end();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("--write-only") && said.contains(option), "{said}");
+    }
+    run(&["serve", "--allow", "10.0.0.0/33"]).expect_end(2, "not a network, such as 192.168.0.0/16, or address");
+}
+
+#[test]
+fn a_client_from_elsewhere_hears_that_it_is_not_admitted() {
+    let place = Place::new();
+    let mut server = place.serve(&["--allow", "192.0.2.0/24", "--allow", "2001:db8::1"]);
+    std::fs::write(place.client("a"), "a").unwrap();
+    for _ in 0..2 {
+        place
+            .put(&place.client("a"), &server.address, &[])
+            .expect_end(1, &format!("{} does not admit the address of this machine", server.address));
+    }
+    server.running.expect("is not admitted (--allow)");
+    assert!(Place::names(&place.server("")).is_empty());
+    #[cfg(unix)]
+    {
+        server.running.interrupt();
+        let (code, said) = server.running.end();
+        assert!(code == 0 && said.contains("0 clients, 0 waiting; 0 requests served"), "{said}");
+        let count = said.split(" moved, ").nth(1).unwrap().split(" not admitted").next().unwrap();
+        assert!(count.parse::<u32>().unwrap() >= 2, "{said}");
+    }
+}
+
+#[test]
+fn a_client_of_an_allowed_network_is_admitted() {
+    let place = Place::new();
+    // A socket of IPv6 sees the addresses of IPv4 as IPv4-mapped.
+    for (bind, network) in [("127.0.0.1:0", "127.0.0.0/8"), ("[::]:0", "127.0.0.1"), ("[::]:0", "::ffff:127.0.0.0/104")]
+    {
+        let mut server = place.serve(&["--bind", bind, "--allow", "192.0.2.0/24", "--allow", network]);
+        server.address = server.address.replace("[::]", "127.0.0.1");
+        put(&place, &server, "a", "a");
+    }
+}

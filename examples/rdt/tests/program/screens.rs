@@ -1,0 +1,167 @@
+//! What the program `rdt` shows on a terminal, at several widths. The terminal is a pseudo-terminal, and `vt100` says
+//! what its screen shows after each output of the program.
+
+use crate::runner::{Place, SLOW, content, write_large};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::net::UdpSocket;
+use std::process::{Child, Command};
+
+const WIDTHS: [u16; 3] = [40, 80, 200];
+
+/// A program on a terminal of its own.
+struct Shown {
+    child: Child,
+    terminal: File,
+    screen: vt100::Parser,
+    /// The different contents of the screen, in order.
+    seen: Vec<String>,
+}
+
+impl Shown {
+    fn run(arguments: &[&str], columns: u16) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        tcsetwinsize(&terminal, Winsize { ws_row: 10, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let end = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdt"));
+        command.args(arguments).env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
+        let child = command.spawn().unwrap();
+        Self { child, terminal: terminal.into(), screen: vt100::Parser::new(10, columns, 0), seen: Vec::new() }
+    }
+
+    /// Reads what the program shows. Returns `false` after its end.
+    fn read(&mut self) -> bool {
+        let mut buf = [0; 4_096];
+        let len = self.terminal.read(&mut buf).unwrap_or_default();
+        self.screen.process(&buf[..len]);
+        let shown = self.screen.screen().contents();
+        if self.seen.last() != Some(&shown) {
+            self.seen.push(shown);
+        }
+        len > 0
+    }
+
+    fn read_until(&mut self, text: &str) {
+        while !self.seen.iter().any(|shown| shown.contains(text)) {
+            assert!(self.read(), "no {text:?} in {:#?}", self.seen);
+        }
+    }
+
+    /// Interrupts the program, and reads until its end. Returns the last content of the screen.
+    fn interrupt(&mut self) -> String {
+        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+        self.end()
+    }
+
+    fn end(&mut self) -> String {
+        while self.read() {}
+        self.child.wait().unwrap();
+        self.seen.last().cloned().unwrap_or_default()
+    }
+
+    /// Asserts that the progress took one row at any time.
+    fn expect_one_row(&self) {
+        for shown in &self.seen {
+            assert!(shown.lines().filter(|row| !row.is_empty()).count() <= 1, "{shown}");
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Regression: "0 B/0 B 0 B/s, 0s left".
+#[test]
+fn until_the_server_answers_the_line_says_connecting() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = silent.local_addr().unwrap().to_string();
+    for columns in WIDTHS {
+        let mut shown = Shown::run(&["get", "a", &server, "--output", "/tmp", "--timeout", "2"], columns);
+        shown.read_until(&format!("connecting to {server}…"));
+        shown.expect_one_row();
+        let last = shown.end();
+        assert!(!shown.seen.iter().any(|shown| shown.contains("0 B")), "{:#?}", shown.seen);
+        assert!(last.starts_with(&format!("rdt: no answer from {server}")), "{last}");
+    }
+}
+
+/// Regression: at 40 columns each update took a row of its own.
+#[test]
+fn progress_takes_one_row_at_any_width() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let name = "a-name-that-is-longer-than-forty-columns.txt";
+    write_large(&place.client(name));
+    write_large(&place.server(name));
+    let output = format!("{}/", place.client("").join("got").display());
+    std::fs::create_dir(&output).unwrap();
+    let file = place.client(name);
+    for columns in WIDTHS {
+        for arguments in [
+            &["put", file.to_str().unwrap(), &server.address][..],
+            &["get", name, &server.address, "--output", &output],
+        ] {
+            let mut shown = Shown::run(&[arguments, &SLOW].concat(), columns);
+            for text in [" %", "/s", " left"] {
+                shown.read_until(text);
+            }
+            if columns >= 80 {
+                shown.read_until("RTT ");
+            }
+            if columns >= 80 && arguments[0] == "put" {
+                shown.read_until("loss ");
+            }
+            if columns >= 200 {
+                shown.read_until(&format!("{name}  ["));
+                shown.read_until(" of 1.00 GiB");
+            }
+            shown.expect_one_row();
+            let last = shown.interrupt();
+            let message = format!("rdt: stopped: \"{name}\" was not transferred");
+            assert_eq!(last.replace('\n', ""), message, "nothing else stays on the screen");
+        }
+    }
+}
+
+#[test]
+fn a_result_is_all_that_stays_on_the_screen() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    std::fs::write(place.client("a"), content(300_000)).unwrap();
+    for columns in WIDTHS {
+        let mut shown = Shown::run(&["put", place.client("a").to_str().unwrap(), &server.address], columns);
+        let last = shown.end().replace('\n', "");
+        assert!(last.starts_with(&format!("stored \"a\" on {}: 292.97 KiB in ", server.address)), "{last}");
+    }
+}
+
+/// A line that is printed meanwhile stands alone, and the progress follows it.
+#[test]
+fn a_message_does_not_break_the_line_of_progress() {
+    let place = Place::new();
+    let server = place.serve(&["--per-host", "1", "--timeout", "60"]);
+    write_large(&place.client("large"));
+    let mut first = place.put(&place.client("large"), &server.address, &SLOW);
+    first.expect_progress();
+    let file = place.client("large");
+    let arguments = ["put", file.to_str().unwrap(), &server.address, "--timeout", "3"];
+    let mut shown = Shown::run(&arguments, 80);
+    shown.read_until("is busy: trying again");
+    for shown in &shown.seen {
+        for row in shown.lines().filter(|row| row.contains("busy")) {
+            assert!(row.starts_with("rdt: 127.0.0.1:") && row.ends_with(" s"), "{shown}");
+        }
+    }
+    shown.interrupt();
+    first.kill();
+}

@@ -1,0 +1,309 @@
+//! Every error of a user: the command line, files of this machine, answers of the server, and the network. Each has one
+//! line, and an exit code.
+//!
+//! Errors that come in the midst of a transfer are in `failures`, those of `socket-tcp` in `socket_tcp`.
+
+use crate::runner::{Place, run};
+use std::net::UdpSocket;
+use std::thread;
+
+/// Arguments, separated by spaces, and the line. In both, `{…}` is the path or the address of [`Setting::replace`]. In
+/// the line, `*` is any text.
+type Row = (&'static str, &'static str);
+
+/// A wrong command line. Only the first of its lines is here; the others show the usage.
+const COMMAND_LINES: [Row; 41] = [
+    ("send a", "error: unrecognized subcommand 'send'"),
+    ("put", "error: the following required arguments were not provided:"),
+    ("put {small}", "error: the following required arguments were not provided:"),
+    ("put {small} {closed} more", "error: unexpected argument 'more' found"),
+    ("put {small} {closed} --slow", "error: unexpected argument '--slow' found"),
+    (
+        "put - {closed}",
+        "error: invalid value '-' for '<FILE>': standard input has no known length, and is not supported yet: \
+         write it to a file, and send that (a file named - is ./-)",
+    ),
+    (
+        "put {small} {closed} --name ../a",
+        "error: invalid value '../a' for '--name <NAME>': the name contains a path separator",
+    ),
+    (
+        "put {small} {closed} --name CON",
+        "error: invalid value 'CON' for '--name <NAME>': the name is reserved on Windows",
+    ),
+    (
+        "put {small} {closed} --loss 101",
+        "error: invalid value '101' for '--loss <PERCENT>': not a number from 0 to 100",
+    ),
+    ("put {small} {closed} --seed x", "error: invalid value 'x' for '--seed <SEED>': invalid digit found in string"),
+    (
+        "put {small} {closed} --window 0",
+        "error: invalid value '0' for '--window <PACKETS>': not a number from 1 to 65536",
+    ),
+    ("put {small} {closed} --segment 1", "error: invalid value '1' for '--segment <BYTES>': 1 is not in 64..=65535"),
+    ("put {small} {closed} --timeout 0", "error: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=3600"),
+    ("put {small} {closed} --arq none", "error: invalid value 'none' for '--arq <ARQ>'"),
+    ("put {small} {closed} --congestion none", "error: invalid value 'none' for '--congestion <CONGESTION>'"),
+    ("put {small} {closed} --profile none", "error: invalid value 'none' for '--profile <PROFILE>'"),
+    (
+        "put {small} 127.0.0.1:port",
+        "error: invalid value '127.0.0.1:port' for '<ADDR>': \"port\" is not a port from 1 to 65535",
+    ),
+    (
+        "put {small} host:a:b",
+        "error: invalid value 'host:a:b' for '<ADDR>': \"host:a:b\" is not an IPv6 address; with a port it is \
+         written as [::1]:6969",
+    ),
+    ("put {small} user@host", "error: invalid value 'user@host' for '<ADDR>': '@' has no place in a host"),
+    (
+        "put {small} http://host",
+        "error: invalid value 'http://host' for '<ADDR>': only URLs that begin with rdt:// are understood",
+    ),
+    ("put {small} rdt://{closed}/a --name b", "error: the address has a name already: leave --name out"),
+    ("get a", "error: the server is missing: give NAME ADDR, or rdt://host:port/name"),
+    ("get CON {closed}", "error: invalid value 'CON' for '<NAME>': the name is reserved on Windows"),
+    ("get a/b {closed}", "error: invalid value 'a/b' for '<NAME>': the name contains a path separator"),
+    ("get a [::1", "error: invalid value '[::1' for '[ADDR]': the bracket of the IPv6 address is not closed"),
+    ("get a rdt://{closed}/b", "error: the address has a name already"),
+    ("get rdt://{closed}/a {closed}", "error: a URL names the server already: leave ADDR out"),
+    ("get rdt://{closed}", "error: the URL has no name of a file: give rdt://host:port/name"),
+    (
+        "get rdt://{closed}/a/b",
+        "error: invalid value 'rdt://{closed}/a/b' for '<NAME>': the name contains a path separator (after the \
+         host)",
+    ),
+    (
+        "get a {closed} --output - --json",
+        "error: --json and the content cannot both go to the standard output: give --output FILE",
+    ),
+    ("load {closed} --clients 0", "error: invalid value '0' for '--clients <CLIENTS>': not a number from 1 to 1000000"),
+    (
+        "load {closed} --size 1X",
+        "error: invalid value '1X' for '--size <BYTES>': not a number of bytes, such as 5000000 or 64M",
+    ),
+    (
+        "load {closed} --size 99999999999G",
+        "error: invalid value '99999999999G' for '--size <BYTES>': too large a number",
+    ),
+    (
+        "load rdt://{closed}/a",
+        "error: invalid value 'rdt://{closed}/a' for '<ADDR>': a name of a file has no meaning here",
+    ),
+    (
+        "serve --bind host:port",
+        "error: invalid value 'host:port' for '--bind <ADDR>': \"port\" is not a port from 1 to 65535",
+    ),
+    ("serve --max-peers 0", "error: invalid value '0' for '--max-peers <CLIENTS>': not a number from 1 to 1000000"),
+    (
+        "serve --per-host many",
+        "error: invalid value 'many' for '--per-host <CONNECTIONS>': not a number from 1 to 1000000",
+    ),
+    ("serve --retry perhaps", "error: invalid value 'perhaps' for '--retry <RETRY>'"),
+    ("serve --threads 0", "error: invalid value '0' for '--threads <THREADS>': 0 is not in 1..=64"),
+    ("serve --threads 65", "error: invalid value '65' for '--threads <THREADS>': 65 is not in 1..=64"),
+    ("completions csh", "error: invalid value 'csh' for '<SHELL>'"),
+];
+
+/// Files of this machine.
+const FILES: [Row; 16] = [
+    ("put {client} {closed}", "rdt: cannot read {client} on this machine: it is a folder: give a file in it"),
+    ("put {client}/.. {closed}", "rdt: cannot read {client}/.. on this machine: it is a folder: give a file in it"),
+    (
+        "put {client}/none {closed}",
+        "rdt: cannot read {client}/none on this machine: no such file or directory: check the path",
+    ),
+    ("put {small}/none {closed}", "rdt: cannot read {small}/none on this machine: not a directory: check the path"),
+    (
+        "put /dev/null {closed}",
+        "rdt: cannot read /dev/null on this machine: it is not a regular file: copy its content into one first",
+    ),
+    (
+        "put {client}/a:b {closed}",
+        "rdt: cannot send {client}/a:b under its name: the name contains a colon: give --name",
+    ),
+    (
+        "get a {closed} -o {client}/none/",
+        "rdt: cannot write {client}/none/ on this machine: no such folder: create it, or give --output FILE",
+    ),
+    (
+        "get a {closed} -o {client}/none/.",
+        "rdt: cannot write {client}/none/. on this machine: no such folder: create it, or give --output FILE",
+    ),
+    (
+        "get a {closed} -o {small}/",
+        "rdt: cannot write {small}/ on this machine: it is not a folder: give --output FILE",
+    ),
+    (
+        "get a {closed} -o {client}/none/a",
+        "rdt: cannot write {client}/none/a on this machine: no such file or directory: create its folder, or give \
+         another --output",
+    ),
+    (
+        "get folder {closed} -o {client}",
+        "rdt: cannot write {client}/folder on this machine: it is a folder: give --output FILE",
+    ),
+    (
+        "get a {closed} -o /dev/null",
+        "rdt: cannot write /dev/null on this machine: it is not a regular file, and is not replaced: give \
+         --output FILE, or - for the standard output",
+    ),
+    ("demo {client}/none", "rdt: cannot read {client}/none on this machine: no such file or directory: check the path"),
+    (
+        "serve --root {client}/none/a --bind 127.0.0.1:0",
+        "rdt: cannot use the folder {client}/none/a: no such file or directory*",
+    ),
+    ("serve --root {small} --bind 127.0.0.1:0", "rdt: cannot use the folder {small}: not a directory*"),
+    ("serve --root {client} --state {small} --bind {free}", "rdt: cannot keep keys in {small}: *"),
+];
+
+/// Answers of a server, and none.
+const ANSWERS: [Row; 18] = [
+    ("get none {server}", "rdt: {server} refused \"none\": it has no such file; check the name"),
+    ("get folder {server}", "rdt: {server} refused \"folder\": it has no such file; check the name"),
+    (
+        "get .rdt-00000000000000000000000000000000.part {server}",
+        "rdt: {server} refused \".rdt-00000000000000000000000000000000.part\": it does not allow this name; \
+         choose another one",
+    ),
+    (
+        "put {small} {server} --name there",
+        "rdt: {server} refused \"there\": it has a file of this name and does not replace it; choose another name",
+    ),
+    (
+        "put {medium} {server}",
+        "rdt: {server} refused \"medium\": the file is larger than it accepts; ask its operator for a larger \
+         --max-size",
+    ),
+    ("put {small} {read-only}", "rdt: {read-only} refused \"small\": it does not permit that; ask its operator"),
+    (
+        "put {small} {full}",
+        "rdt: {full} refused \"small\": it has no space left; try again later, or tell its operator",
+    ),
+    ("put {small} {closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
+    ("get a rdt://{closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
+    (
+        "put {small} {silent} --timeout 1",
+        "rdt: no answer from {silent}: is a server running there, on this port and --profile?",
+    ),
+    (
+        "get a {silent} --timeout 1",
+        "rdt: no answer from {silent}: is a server running there, on this port and --profile?",
+    ),
+    (
+        "put {small} {server} --profile rostov --timeout 1",
+        "rdt: no answer from {server}: is a server running there, on this port and --profile?",
+    ),
+    (
+        "put {small} 0.0.0.0:6969",
+        "rdt: cannot use the address 0.0.0.0:6969: it names no host; for this one, give 127.0.0.1 or ::1",
+    ),
+    ("get a [::]:6969", "rdt: cannot use the address [::]:6969: it names no host; for this one, give 127.0.0.1 or ::1"),
+    (
+        "get a host.invalid:1",
+        "rdt: cannot use the address host.invalid:1: no address is known for this host (*): check the name and \
+         the network",
+    ),
+    (
+        "get a [fe80::1]:1",
+        "rdt: cannot use the address [fe80::1]:1: a link-local address needs the network interface, as in \
+         [fe80::1%eth0]",
+    ),
+    (
+        "get a [fe80::1%none]:1",
+        "rdt: cannot use the address [fe80::1%none]:1: this machine has no network interface \"none\" for it",
+    ),
+    ("serve --root {client} --bind {server}", "rdt: cannot listen on {server}: address already in use*"),
+];
+
+/// Where the rows find files and servers.
+struct Setting {
+    place: Place,
+    server: String,
+    read_only: String,
+    full: String,
+    silent: String,
+}
+
+impl Setting {
+    fn replace(&self, text: &str) -> String {
+        let path = |name| self.place.client(name).to_str().unwrap().to_owned();
+        let client = path("").trim_end_matches('/').to_owned();
+        let places = [
+            ("{client}", client),
+            ("{small}", path("small")),
+            ("{medium}", path("medium")),
+            ("{server}", self.server.clone()),
+            ("{read-only}", self.read_only.clone()),
+            ("{full}", self.full.clone()),
+            ("{silent}", self.silent.clone()),
+            ("{closed}", "127.0.0.1:1".into()),
+            // On Linux all addresses of 127.0.0.0/8 belong to this host.
+            ("{free}", self.silent.replace("127.0.0.1", "127.0.0.9")),
+        ];
+        places.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+
+    /// Runs a row, and returns what differs from it.
+    fn fault(&self, (arguments, line): Row, code: i32) -> Option<String> {
+        let arguments: Vec<_> = arguments.split(' ').map(|argument| self.replace(argument)).collect();
+        let (ended, said) = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).end();
+        let expected = self.replace(line);
+        let is_equal = |said: &str| match expected.split_once('*') {
+            None => said == expected,
+            Some((begin, end)) => said.starts_with(begin) && said.ends_with(end),
+        };
+        let lines: Vec<_> = said.lines().collect();
+        // A wrong command line also prints its usage.
+        let is_alone = code == 2 || lines.len() == 1;
+        let is_as_expected = ended == code && is_alone && lines.first().is_some_and(|line| is_equal(line));
+        (!is_as_expected).then(|| format!("{arguments:?}\n  expected {code}: {expected}\n  got {ended}: {said}"))
+    }
+}
+
+fn check(rows: &[Row], code: i32) {
+    let place = Place::new();
+    let (root, silent) = (place.server(""), UdpSocket::bind("127.0.0.1:0").unwrap());
+    std::fs::write(place.server("there"), "old").unwrap();
+    std::fs::create_dir(place.server("folder")).unwrap();
+    std::fs::create_dir(place.client("folder")).unwrap();
+    std::fs::write(place.client("small"), "small").unwrap();
+    std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
+    std::fs::write(place.client("a:b"), "small").unwrap();
+    let server = place.serve(&["--max-size", "1K", "--no-replace"]);
+    let read_only = place.serve(&["--read-only"]);
+    let full = place.serve(&["--max-unfinished", "1"]);
+    let silent_address = silent.local_addr().unwrap().to_string();
+    let [server_address, read_only_address, full_address] =
+        [&server, &read_only, &full].map(|server| server.address.clone());
+    let setting = Setting {
+        place,
+        server: server_address,
+        read_only: read_only_address,
+        full: full_address,
+        silent: silent_address,
+    };
+    // Rows wait for the network, and so run together.
+    let faults: Vec<_> = thread::scope(|scope| {
+        let rows: Vec<_> = rows.iter().map(|row| scope.spawn(|| setting.fault(*row, code))).collect();
+        rows.into_iter().filter_map(|row| row.join().unwrap()).collect()
+    });
+    assert!(faults.is_empty(), "{} of {} rows differ:\n{}", faults.len(), rows.len(), faults.join("\n"));
+    assert_eq!(Place::names(&root), ["folder", "there"], "nothing is stored");
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    check(&COMMAND_LINES, 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_of_a_local_file_ends_with_1() {
+    check(&FILES, 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refusal_or_no_answer_ends_with_1() {
+    check(&ANSWERS, 1);
+}
