@@ -5,34 +5,34 @@
 //! receiving   Idle ──FILE─→ Create, DATA… ──→ END, Commit ──→ Idle
 //! ```
 //!
-//! Requests leave one after the other, without waiting for answers. Those to GET, STAT and LIST come in the order of the
-//! requests, those to PUT whenever a file is durable.
+//! Requests leave one after the other, without waiting for answers. Those to GET, STAT and LIST come in the order of
+//! the requests, those to PUT whenever a file is durable.
 
 mod open;
+mod requests;
 mod session;
+
+pub use open::MAX_OPEN_REQUESTS;
+pub use requests::PutRequest;
 
 use heapless::Deque;
 
 use super::encoded::Encoded;
-use super::event::{Ended, Event, Failure};
+use super::event::{Failure, SessionEnd, SessionEvent};
 use super::incoming::Incoming;
-use super::message::{Flags, Kind, Message, Metadata, Peaks, VERSION};
+use super::message::{SESSION_VERSION, SessionMessage};
 use super::outgoing::Outgoing;
-use super::path::FilePath;
 use super::request::{Cause, Committed};
 use super::stream::{Parsed, Reader, Writer};
-use crate::ftp::{ErrorCode, TooLate};
+use crate::ftp::ErrorCode;
 use open::{OpenRequests, Slot};
-
-/// The number of requests whose answers are open. [`Client::is_ready`] is false while there are as many.
-pub const MAX_OPEN_REQUESTS: usize = 512;
 
 /// The number of received files that wait to be durable. Further content waits in the stream.
 const MAX_QUEUED: usize = 256;
 
-/// The client's side of a session, driven through [`Session`](super::Session).
+/// The client's side of a session, driven through [`FileSession`](super::FileSession).
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct FileClient {
     reader: Reader,
     writer: Writer,
     is_greeted: bool,
@@ -70,7 +70,7 @@ struct Get {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pending {
     None,
-    Event(Event<'static>),
+    Event(SessionEvent<'static>),
     /// The reader holds the STATUS or ENTRY.
     Message,
     /// The same, and it was polled.
@@ -84,42 +84,24 @@ enum State {
     /// No request follows.
     Finishing,
     /// Nothing more can arrive or leave. The event is due.
-    Ending(Ended),
+    Ending(SessionEnd),
     /// The last event was polled.
     Over,
 }
 
-impl Default for Client {
+impl Default for FileClient {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// What a PUT stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PutRequest<'a> {
-    /// The path.
-    pub path: FilePath<'a>,
-    /// The kind. A folder has no content.
-    pub kind: Kind,
-    /// The metadata.
-    pub metadata: Metadata,
-    /// The length in bytes; `None` if it is not known yet.
-    pub length: Option<u64>,
-    /// The position at which the content begins: 0, or a border of the peaks in a [`Status`](super::Status) with which
-    /// the file begins.
-    pub offset: u64,
-    /// [`Flags::REPLACE`] and [`Flags::KEEP`].
-    pub flags: Flags,
-}
-
-impl Client {
+impl FileClient {
     /// A client without a request.
     #[must_use]
     pub fn new() -> Self {
         Self {
             reader: Reader::default(),
-            writer: Writer::new(&Message::Hello { version: VERSION }),
+            writer: Writer::new(&SessionMessage::Version { version: SESSION_VERSION }),
             is_greeted: false,
             open: OpenRequests::new(),
             sending: None,
@@ -139,68 +121,6 @@ impl Client {
         self.sending.is_none() && self.writer.is_ready() && !self.open.is_full() && self.state == State::Open
     }
 
-    /// Starts to send what storage has opened. Returns the number of the request.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn put(&mut self, request: &PutRequest<'_>) -> Result<u32, TooLate> {
-        let &PutRequest { path, kind, metadata, length, offset, flags } = request;
-        let message = Message::Put { flags, kind, metadata, length, offset, path: path.into() };
-        let number = self.start(Slot::Put { failed: None }, &message)?;
-        if kind != Kind::Folder {
-            self.sending = Some(Put { number, outgoing: Outgoing::new(offset, length) });
-        }
-        Ok(number)
-    }
-
-    /// Cuts the content short that leaves. The server answers its PUT by ERROR with this code.
-    pub fn cancel_put(&mut self, code: ErrorCode) {
-        if let Some(put) = &mut self.sending {
-            put.outgoing.stop(code);
-        }
-    }
-
-    /// Asks for a file. `have` is what storage has of it. Returns the number of the request.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn get(&mut self, path: FilePath<'_>, have: Peaks<'_>) -> Result<u32, TooLate> {
-        let message = Message::Get { flags: Flags::empty(), path: path.into(), have };
-        self.start(Slot::Get { have: have.bytes() }, &message)
-    }
-
-    /// Asks what is under a path. Returns the number of the request.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn stat(&mut self, path: FilePath<'_>, flags: Flags) -> Result<u32, TooLate> {
-        self.start(Slot::Stat, &Message::Stat { flags, path: path.into() })
-    }
-
-    /// Asks for the entries of a folder, behind the entry `after` of an earlier list; `None` for the outermost folder and
-    /// for its first entry. Returns the number of the request.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn list(
-        &mut self,
-        folder: Option<FilePath<'_>>,
-        after: Option<FilePath<'_>>,
-        flags: Flags,
-    ) -> Result<u32, TooLate> {
-        let (folder, after) = (folder.map(Into::into), after.map(Into::into));
-        self.start(Slot::List, &Message::List { flags, folder, after })
-    }
-
-    fn start(&mut self, slot: Slot, message: &Message<'_>) -> Result<u32, TooLate> {
-        if !self.is_ready() {
-            return Err(TooLate);
-        }
-        let number = self.open.push(slot).ok_or(TooLate)?;
-        self.writer.put(message);
-        Ok(number)
-    }
-
     /// Closes after the last request. The answers that are open still come.
     pub fn finish(&mut self) {
         if self.state == State::Open {
@@ -215,24 +135,24 @@ impl Client {
     }
 
     /// Returns the next event. Input waits until it is polled.
-    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+    pub fn poll_event(&mut self) -> Option<SessionEvent<'_>> {
         if let Some((number, committed)) = self.committed.pop_front() {
             return Some(match committed {
-                Committed::Durable => Event::Received { number },
-                Committed::Failed(error) => Event::NotReceived { number, failure: Failure::Storage(error) },
-                Committed::Uncertain(error) => Event::NotReceived { number, failure: Failure::Uncertain(error) },
+                Committed::Durable => SessionEvent::Received { number },
+                Committed::Failed(error) => SessionEvent::NotReceived { number, failure: Failure::Storage(error) },
+                Committed::Uncertain(error) => SessionEvent::NotReceived { number, failure: Failure::Uncertain(error) },
             });
         }
         if let Some((number, failure)) = self.not_received.take() {
-            return Some(Event::NotReceived { number, failure });
+            return Some(SessionEvent::NotReceived { number, failure });
         }
         match core::mem::replace(&mut self.event, Pending::None) {
             Pending::Event(event) => Some(event),
             Pending::Message => {
                 self.event = Pending::Polled;
                 match self.reader.message().message().ok().flatten()? {
-                    Message::Status { number, status } => Some(Event::Status { number, status }),
-                    Message::Entry { number, entry } => Some(Event::Entry { number, entry }),
+                    SessionMessage::Status { number, status } => Some(SessionEvent::Status { number, status }),
+                    SessionMessage::Entry { number, entry } => Some(SessionEvent::Entry { number, entry }),
                     _ => None,
                 }
             }
@@ -243,7 +163,7 @@ impl Client {
                     return None;
                 }
                 self.state = State::Over;
-                Some(Event::Ended { unanswered: self.open.unanswered(), end })
+                Some(SessionEvent::Ended { unanswered: self.open.unanswered(), end })
             }
         }
     }
@@ -259,7 +179,7 @@ impl Client {
     }
 
     /// The request is answered.
-    fn answer(&mut self, number: u32, event: Event<'static>) -> bool {
+    fn answer(&mut self, number: u32, event: SessionEvent<'static>) -> bool {
         self.open.answer(number);
         self.reader.next();
         self.event = Pending::Event(event);
@@ -273,7 +193,7 @@ impl Client {
             Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
                 self.receiving.as_ref().is_none_or(|get| get.incoming.is_ready())
             }
-            Parsed::Hello { .. }
+            Parsed::Version { .. }
             | Parsed::Put(_)
             | Parsed::Read { .. }
             | Parsed::Confirm { .. }
@@ -296,18 +216,18 @@ impl Client {
 
     /// Processes a message. Returns false if it violates the protocol.
     fn handle(&mut self, message: Parsed) -> bool {
-        if self.is_greeted == matches!(message, Parsed::Hello { .. }) {
+        if self.is_greeted == matches!(message, Parsed::Version { .. }) {
             return false;
         }
         match message {
-            Parsed::Hello { version } => {
+            Parsed::Version { version } => {
                 self.reader.next();
                 self.is_greeted = true;
                 version > 0
             }
             Parsed::Confirm { number } => match self.open.get(number) {
                 Some(Slot::Put { failed: None }) if !self.is_sending(number) => {
-                    self.answer(number, Event::Confirmed { number })
+                    self.answer(number, SessionEvent::Confirmed { number })
                 }
                 Some(_) | None => false,
             },
@@ -333,11 +253,11 @@ impl Client {
                 true
             }
             Parsed::Listed { number, has_more } if self.open.oldest_read(number) == Some(Slot::List) => {
-                self.answer(number, Event::Listed { number, has_more })
+                self.answer(number, SessionEvent::Listed { number, has_more })
             }
             Parsed::Leave { code } => {
                 self.reader.next();
-                self.event = Pending::Event(Event::Leaving { code });
+                self.event = Pending::Event(SessionEvent::Leaving { code });
                 true
             }
             Parsed::Put(_)
@@ -352,11 +272,11 @@ impl Client {
     fn handle_error(&mut self, number: u32, code: ErrorCode) -> bool {
         let event = match self.open.get(number) {
             None => return false,
-            Some(Slot::Put { failed: Some(error) }) => Event::NotSent { number, error },
-            Some(Slot::Put { failed: None }) => Event::Refused { number, code },
+            Some(Slot::Put { failed: Some(error) }) => SessionEvent::NotSent { number, error },
+            Some(Slot::Put { failed: None }) => SessionEvent::Refused { number, code },
             // Content that has begun ends with CANCEL instead.
             Some(_) if self.open.oldest_read(number).is_none() || self.is_receiving(number) => return false,
-            Some(_) => Event::Refused { number, code },
+            Some(_) => SessionEvent::Refused { number, code },
         };
         if self.is_sending(number) {
             self.cancel_put(code);
@@ -421,7 +341,7 @@ impl Client {
     }
 
     /// Nothing more can arrive or leave.
-    fn end(&mut self, end: Ended) {
+    fn end(&mut self, end: SessionEnd) {
         if matches!(self.state, State::Ending(_) | State::Over) {
             return;
         }

@@ -1,8 +1,8 @@
 //! What a server permits.
 
-/// The limits of a [`Server`](super::Server).
+/// The limits of a [`FileServer`](super::FileServer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ServerConfig {
+pub struct FileServerConfig {
     /// The maximum length of an uploaded file in bytes. Default: 2^40 (1 TiB).
     ///
     /// A longer file is refused as [`ErrorCode::TooLarge`](crate::ftp::ErrorCode::TooLarge) as soon as its length is
@@ -16,7 +16,7 @@ pub struct ServerConfig {
     pub access: Access,
 }
 
-impl Default for ServerConfig {
+impl Default for FileServerConfig {
     fn default() -> Self {
         Self { max_length: 1 << 40, drain_limit: 64 << 20, access: Access::ReadWrite }
     }

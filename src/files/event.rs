@@ -5,7 +5,7 @@ use crate::ftp::{ErrorCode, StorageError};
 
 /// An event of a client. `number` is that of the request, as its call returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum SessionEvent<'a> {
     /// PUT: it is durable under its path.
     Confirmed {
         /// The request.
@@ -68,7 +68,7 @@ pub enum Event<'a> {
         /// The number of requests without an answer.
         unanswered: usize,
         /// The reason.
-        end: Ended,
+        end: SessionEnd,
     },
 }
 
@@ -89,7 +89,7 @@ pub enum Failure {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum SessionEnd {
     /// Both sides have closed.
     Closed,
     /// The connection was lost, or the peer aborted it with this code.

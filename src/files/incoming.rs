@@ -10,7 +10,7 @@
 //! Storage holds nothing in `Gone`. Content that still arrives is dropped until its END.
 
 use super::message::Digest;
-use super::request::{Cause, Received};
+use super::request::{Cause, ReceiveAnswer};
 use crate::ftp::{StorageError, Unasked};
 
 /// A file that arrives.
@@ -172,27 +172,27 @@ impl Incoming {
         Some(operation)
     }
 
-    pub(super) fn answer(&mut self, answer: Received) -> Result<Update, Unasked> {
+    pub(super) fn answer(&mut self, answer: ReceiveAnswer) -> Result<Update, Unasked> {
         let ready = self.stop.map_or(Step::Ready, Step::Discard);
         let (step, update) = match (self.step, answer) {
-            (Step::Preparing, Received::Created) if self.stream == Stream::Ended && self.stop.is_none() => {
+            (Step::Preparing, ReceiveAnswer::Created) if self.stream == Stream::Ended && self.stop.is_none() => {
                 (Step::Commit(None), Update::Progress)
             }
-            (Step::Preparing, Received::Created) => (ready, Update::Progress),
-            (Step::Preparing, Received::Failed(error)) => (Step::Gone, Update::Failed(error)),
-            (Step::Writing(asked), Received::Written(len)) if len <= asked => {
+            (Step::Preparing, ReceiveAnswer::Created) => (ready, Update::Progress),
+            (Step::Preparing, ReceiveAnswer::Failed(error)) => (Step::Gone, Update::Failed(error)),
+            (Step::Writing(asked), ReceiveAnswer::Written(len)) if len <= asked => {
                 self.position = self.position.saturating_add(in_file(len));
                 (self.unconsumed, self.unread) = (len, self.unread.saturating_sub(len));
                 (ready, Update::Progress)
             }
-            (Step::Committing, Received::Queued) => (Step::Gone, Update::Queued),
-            (Step::Committing, Received::Failed(error @ StorageError::DigestMismatch)) => {
+            (Step::Committing, ReceiveAnswer::Queued) => (Step::Gone, Update::Queued),
+            (Step::Committing, ReceiveAnswer::Failed(error @ StorageError::DigestMismatch)) => {
                 (Step::Discard(Cause::Invalid), Update::Failed(error))
             }
-            (Step::Writing(_) | Step::Committing, Received::Failed(error)) => {
+            (Step::Writing(_) | Step::Committing, ReceiveAnswer::Failed(error)) => {
                 (Step::Discard(Cause::Storage), Update::Failed(error))
             }
-            (Step::Discarding, Received::Discarded | Received::Failed(_)) => (Step::Gone, Update::Progress),
+            (Step::Discarding, ReceiveAnswer::Discarded | ReceiveAnswer::Failed(_)) => (Step::Gone, Update::Progress),
             (
                 Step::Prepare
                 | Step::Preparing

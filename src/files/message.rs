@@ -8,10 +8,10 @@ use super::path::{FilePath, RawPath};
 use crate::ftp::ErrorCode;
 
 /// The version of the sessions of this module.
-pub const VERSION: u16 = 1;
+pub const SESSION_VERSION: u16 = 1;
 
 /// The length of a block in bytes: prefixes of files are compared block by block.
-pub const BLOCK: u64 = 1 << 20;
+pub const BLOCK_BYTES: u64 = 1 << 20;
 
 /// The maximum number of [`Peaks`]: 2^44 blocks are 16 EiB.
 pub const MAX_PEAKS: usize = 44;
@@ -62,7 +62,7 @@ impl<'a> Peaks<'a> {
     /// The number of bytes.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.blocks.saturating_mul(BLOCK)
+        self.blocks.saturating_mul(BLOCK_BYTES)
     }
 
     /// Each subtree: the block behind it, and its chaining value.
@@ -80,7 +80,7 @@ impl<'a> Peaks<'a> {
     /// Whether a transfer may begin at this position: at 0, or behind one of the subtrees.
     #[must_use]
     pub fn has_border(&self, offset: u64) -> bool {
-        offset == 0 || self.iter().any(|(end, _)| end.saturating_mul(BLOCK) == offset)
+        offset == 0 || self.iter().any(|(end, _)| end.saturating_mul(BLOCK_BYTES) == offset)
     }
 
     pub(super) const fn values(&self) -> &'a [u8] {
@@ -107,7 +107,7 @@ pub struct Metadata {
 /// What is under a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Kind {
+pub enum FileKind {
     /// 0: a regular file.
     File,
     /// 1: a folder. It has no content.
@@ -120,7 +120,7 @@ pub enum Kind {
     Other(u8),
 }
 
-impl Kind {
+impl FileKind {
     /// The value on the wire.
     #[must_use]
     pub const fn value(self) -> u8 {
@@ -134,7 +134,7 @@ impl Kind {
     }
 }
 
-impl From<u8> for Kind {
+impl From<u8> for FileKind {
     fn from(value: u8) -> Self {
         match value {
             0 => Self::File,
@@ -179,7 +179,7 @@ impl Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry<'a> {
     /// The kind.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The metadata.
     pub metadata: Metadata,
     /// The length in bytes; 0 for a folder.
@@ -194,7 +194,7 @@ pub struct Entry<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Status<'a> {
     /// What is under the path.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Its metadata.
     pub metadata: Metadata,
     /// Its length in bytes.
@@ -207,9 +207,9 @@ pub struct Status<'a> {
 
 /// A message of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Message<'a> {
+pub enum SessionMessage<'a> {
     /// The first message of each side.
-    Hello {
+    Version {
         /// The version of this side.
         version: u16,
     },
@@ -218,7 +218,7 @@ pub enum Message<'a> {
         /// What the client asks for.
         flags: Flags,
         /// The kind.
-        kind: Kind,
+        kind: FileKind,
         /// The metadata.
         metadata: Metadata,
         /// The length in bytes; `None` if it is not known yet.
@@ -285,7 +285,7 @@ pub enum Message<'a> {
         /// The number of the request.
         number: u32,
         /// The kind.
-        kind: Kind,
+        kind: FileKind,
         /// The metadata.
         metadata: Metadata,
         /// The length of the whole file in bytes; `None` if it is not known yet.
@@ -319,4 +319,36 @@ pub enum Message<'a> {
         /// The reason.
         code: ErrorCode,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn peaks_cover_their_blocks_the_largest_first() {
+        let values: Vec<u8> = (0..96).collect();
+        let peaks = Peaks::new(200, &values).unwrap();
+        let subtrees: Vec<_> = peaks.iter().map(|(end, value)| (end, value.0[0])).collect();
+        assert_eq!(subtrees, [(128, 0), (192, 32), (200, 64)]);
+        let borders = [0, 1, 128, 129, 192, 200, 201].map(|block| peaks.has_border(block * BLOCK_BYTES));
+        assert_eq!(borders, [true, false, true, false, true, true, false]);
+        assert!(!peaks.has_border(1) && Peaks::NONE.has_border(0));
+    }
+
+    #[test]
+    fn peaks_need_a_value_for_each_subtree() {
+        assert_eq!(Peaks::new(3, &[0; 63]), None);
+        assert_eq!(Peaks::new(3, &[0; 96]), None);
+        assert_eq!(Peaks::new(1 << MAX_PEAKS, &[0; 32]), None);
+        assert_eq!(Peaks::new(0, &[]), Some(Peaks::NONE));
+    }
+
+    #[test]
+    fn only_unknown_critical_flags_are_beyond_this_version() {
+        for (bits, is_beyond) in [(0x0f, false), (0x1f, false), (0x20, true), (0x80, true)] {
+            assert_eq!(Flags::from_bits_retain(bits).is_beyond_this_version(), is_beyond, "{bits:#x}");
+        }
+    }
 }

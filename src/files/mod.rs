@@ -1,80 +1,90 @@
 //! File sessions with many requests: folders, interrupted transfers that go on, digests from end to end.
 //!
-//! A session of this module speaks over a connection in extended mode, or over any other reliable byte stream that no
-//! peer of an older version shares. Connections in base mode carry the sessions of [`ftp`](crate::ftp), as foreign
-//! implementations do. So nothing is negotiated.
+//! A session of this module speaks over a connection in extended mode, or over any other reliable byte stream.
+//! Connections in base mode carry the sessions of [`ftp`](crate::ftp), as foreign implementations do.
 //!
 //! # Messages
 //!
-//! The client sends requests one after the other, without waiting for answers. The server answers them in their order.
-//! Integers are little-endian; *metadata* is the time of the last modification (i64, nanoseconds since 1970, or 2^63 as
-//! "unknown") and the permission bits (u16, or `ffff`); a *digest* is the BLAKE3 of 32 bytes; a *path* is its length
-//! (u16) and its UTF-8 ([`PathError`] lists the rules).
+//! A message is its type (u8), the length of its fields (u32), and its fields. Integers are little-endian. Later
+//! versions may append fields, which are ignored. Unknown types from 128 on are skipped; all others end the connection,
+//! as do messages out of place. Each side begins with VERSION, and waits for none.
 //!
-//! | type u8 | message | fields | sender |
+//! *Metadata* is the time of the last modification (i64, nanoseconds since 1970, or −2^63 as "unknown") and the
+//! permission bits (u16, or `ffff`). A *digest* is a byte that says whether it is known, and 32 bytes of BLAKE3. A
+//! *path* is its length (u16) and its UTF-8 ([`PathError`] has the rules). A length of 2^64 − 1 is unknown. *Peaks* are
+//! a number of blocks of 1 MiB (u64), and the BLAKE3 chaining values of the subtrees that cover them ([`Peaks`]).
+//!
+//! | type | message | fields | sender |
 //! |---|---|---|---|
-//! | 16 | PUT | [wish](Wish) u8, metadata, `length` u64 (2^64 − 1: unknown), path | client |
-//! | 17 | GET | `have` u64 and its digest, path | client |
-//! | 18 | LIST | wish u8, path of a folder, empty for the outermost one | client |
-//! | 19 | CHECK | wish u8, path | client |
-//! | 24 | START | `offset` u64 | client |
-//! | 25 | DATA | `len` u16, then `len` bytes of content | both |
-//! | 26 | END | digest of the whole file | both |
-//! | 27 | CANCEL | `code` u8 ([`ErrorCode`](crate::ftp::ErrorCode)) | both |
-//! | 32 | RESUME | `length` u64 and its digest | server |
-//! | 33 | CONFIRM | nothing | server |
-//! | 34 | ERROR | `code` u8 | server |
-//! | 35 | FILE | metadata, `length` u64, `offset` u64 | server |
-//! | 36 | ENTRY | kind u8 (0 file, 1 folder), metadata, `length` u64, digest, path | server |
-//! | 37 | LISTED | nothing | server |
+//! | 16 | VERSION | version u16 | both |
+//! | 17 | PUT | [flags](Flags) u8, [kind](FileKind) u8, metadata, `length` u64, `offset` u64, path | client |
+//! | 18 | GET | flags u8, path, peaks of what the client has | client |
+//! | 19 | STAT | flags u8, path | client |
+//! | 20 | LIST | flags u8, path of a folder or empty, path of the entry before the first one or empty | client |
+//! | 24 | DATA | content: the length is that of the content | both |
+//! | 25 | END | 32 bytes: the BLAKE3 of the whole file | both |
+//! | 26 | CANCEL | `code` u8 ([`ErrorCode`](crate::ftp::ErrorCode)) | both |
+//! | 32 | CONFIRM | `number` u32 | server |
+//! | 33 | ERROR | `number` u32, `code` u8 | server |
+//! | 34 | FILE | `number` u32, kind u8, metadata, `length` u64, `offset` u64 | server |
+//! | 35 | STATUS | `number` u32, kind u8, metadata, `length` u64, digest, peaks of what is there | server |
+//! | 36 | ENTRY | `number` u32, kind u8, metadata, `length` u64, digest, path | server |
+//! | 37 | LISTED | `number` u32, `has more` u8 | server |
+//! | 40 | LEAVE | `code` u8 | server |
 //!
-//! All other types end the connection, as do messages out of place.
+//! PUT, GET, STAT and LIST are requests. They are numbered from 0 on, and leave without waiting for answers. Those to
+//! GET, STAT and LIST come in the order of the requests, those to PUT at any time.
 //!
 //! ```text
 //! client                               server        client                               server
 //!   | --- PUT a, DATA…, END ----------> |              | --- GET x ----------------------> |
 //!   | --- PUT b, DATA…, END ----------> |              | --- GET y ----------------------> |
-//!   | <-- CONFIRM (a) ----------------- | durable      | <-- FILE, DATA…, END ------------ |
-//!   | <-- ERROR (b) ------------------- | no space     | <-- ERROR ----------------------- | there is no y
+//!   | <-- ERROR 1 --------------------- | no space     | <-- FILE 0, DATA…, END ---------- |
+//!   | <-- CONFIRM 0 ------------------- | durable      | <-- ERROR 1 --------------------- | there is no y
 //!
-//!   | --- PUT c, to be resumed -------> |              | --- GET z, have 5 MB ------------> |
-//!   | <-- RESUME: 7 MB, digest -------- |              | <-- FILE from 5 MB, DATA…, END --- | z begins so
-//!   | --- START 7 MB, DATA…, END -----> |              |
+//!   | --- STAT c ---------------------> |              | --- GET z, peaks of 5 blocks ---> |
+//!   | <-- STATUS 0, peaks of 7 blocks - | of a part    | <-- FILE 0 from block 4 on,       |
+//!   | --- PUT c from block 7 on,        |              |                      DATA…, END - | z begins so
+//!   |            DATA…, END ----------> |              |                                   |
 //! ```
 //!
 //! # Rules
 //!
-//! - **Confirmed means stored.** CONFIRM leaves once the file is durable under its path, with its digest. The next
-//!   requests are served meanwhile, so that one flush may serve many files. At most [`MAX_OPEN_PUTS`] PUTs are open.
-//! - **A file is whole.** The receiver compares the digest of END with that of what it has stored, and keeps nothing if
-//!   they differ.
-//! - A PUT that is refused ends only itself. Its content is dropped until END or CANCEL. A client that receives ERROR
-//!   while content still leaves sends CANCEL, except in place of RESUME: then no content follows.
-//! - **Resuming.** A client that may go on later sends PUT with [`Wish::RESUME`]. RESUME says how much the server has
-//!   of the file, and its digest. The client compares that with its own file, and sends START: at that position if they
-//!   agree, at 0 otherwise. What is left of a lost connection is kept only for such a PUT.
-//! - A GET says what the client has. The server compares, and FILE begins behind it, or at 0.
-//! - A file that shrinks while it is sent ends with CANCEL. It is never padded.
-//! - A file of unknown length ends with END. A file is never longer than its announced length.
+//! - **Confirmed means stored.** CONFIRM leaves once the file is durable under its path, with its digest. If that is
+//!   uncertain, the server aborts the connection. Everything else goes on meanwhile, so one flush may serve many files.
+//!   At most [`MAX_OPEN_PUTS`] PUTs are open.
+//! - **A file is whole.** The receiver compares the digest of END with that of what it has stored, and stores nothing
+//!   if they differ. Every kind but a folder has content. That of a link is its target.
+//! - A PUT that is refused ends only itself. Its content is dropped until END or CANCEL, up to
+//!   [`FileServerConfig::drain_limit`]. A client that receives ERROR while content still leaves sends CANCEL.
+//! - **Interrupted transfers.** A server keeps what has arrived of a PUT with [`Flags::KEEP`]. STATUS shows it, or the
+//!   blocks of the file itself. The client compares the peaks with those of its own file, and begins its content at the
+//!   last border that both share. A GET says what the client has, and the server compares. So neither side reads what
+//!   the other one has, if it remembers the chaining values of blocks. A server that does not may answer without peaks,
+//!   and begin at 0.
+//! - A file that shrinks or changes while it is sent ends with CANCEL. It is never padded.
+//! - A request with a path that breaks a rule, or with a critical flag that the server does not know, is refused.
 //! - The server closes after the client has closed and every request is answered. A client that closes in the midst of
-//!   content has lost it, as if the connection had broken.
+//!   content has stopped, as if the connection had broken. A GET is stopped only so.
+//! - After LEAVE every further request is refused.
 //!
 //! # The machines
 //!
-//! [`Client`] and [`Server`] share the methods of [`Session`]. They use no datagrams, sockets, disks or clocks, allocate
-//! nothing, and copy no content. They compare digests and never compute one: storage does, while the content passes.
+//! [`FileClient`] and [`FileServer`] share the methods of [`FileSession`]. They use no datagrams, sockets, disks or clocks,
+//! allocate nothing, and copy no content. They compare no digests and compute none: storage does, while the content
+//! passes. Each has two halves, so content may flow in both directions at once.
 //!
 //! | session | [`Connection`](crate::connection::Connection) |
 //! |---|---|
-//! | [`handle_input(unread)`](Session::handle_input) returns a count | `unread` is `recv_chunk()`; `consume` the count |
-//! | [`Request::Write`] of `len` bytes | write the first `len` bytes of `recv_chunk()`; do not consume them |
-//! | [`poll_request(room)`](Session::poll_request) | `room` is the length of `send_slot()`, or 0 if that fails |
-//! | [`Request::Read`], answered by [`Answer::Read`] | read into `send_slot()` behind [`data_header`], then `commit` both |
-//! | [`Output::Message`], then [`output_sent`](Session::output_sent) | `send`, which may take a part |
-//! | [`Output::Close`] | `close()` |
-//! | [`Output::Abort`] | `abort(code.value())` |
-//! | [`handle_peer_closed`](Session::handle_peer_closed) | `is_finished_reading()`, and `ended()` is `None` or `Finished` |
-//! | [`handle_lost`](Session::handle_lost) | `is_finished_reading()`, and `ended()` is anything else |
+//! | [`handle_input(unread)`](FileSession::handle_input) returns a count | `unread` is `recv_chunk()`; `consume` the count |
+//! | [`ReceiveRequest::Write`] of `len` bytes | write the first `len` bytes of `recv_chunk()`; do not consume them |
+//! | [`poll_send(room)`](FileSession::poll_send) | `room` is the length of `send_slot()`, or 0 if that fails |
+//! | [`SendRequest::Read`], answered by [`SendAnswer::Read`] | read into `send_slot()` behind [`data_header`], then `commit` both |
+//! | [`FileOutput::Message`], then [`output_sent`](FileSession::output_sent) | `send`, which may take a part |
+//! | [`FileOutput::Close`] | `close()` |
+//! | [`FileOutput::Abort`] | `abort(code.value())` |
+//! | [`handle_peer_closed`](FileSession::handle_peer_closed) | `is_finished_reading()`, and `ended()` is `None` or `Finished` |
+//! | [`handle_lost`](FileSession::handle_lost) | `is_finished_reading()`, and `ended()` is anything else |
 //!
 //! Repeat these steps after each datagram, timeout and answer of storage, until none of them makes progress.
 //!
@@ -82,45 +92,55 @@
 //!
 //! ```
 //! use rdt_proto::files::{
-//!     Answer, Digest, Encoded, FilePath, Message, Metadata, Output, Prefix, Request, Server, ServerConfig, Session, Wish,
+//!     Digest, Encoded, FileKind, FileOutput, FilePath, FileServer, FileServerConfig, FileSession, Flags, Metadata,
+//!     ReceiveAnswer, ReceiveRequest, Committed, SESSION_VERSION, SessionMessage,
 //! };
 //!
 //! let digest = Digest([7; 32]); // storage computes it
-//! let path = FilePath::new("notes/a.txt")?;
-//! let put = Message::Put { wish: Wish::REPLACE, metadata: Metadata::default(), length: Some(5), path };
+//! let put = SessionMessage::Put {
+//!     flags: Flags::REPLACE,
+//!     kind: FileKind::File,
+//!     metadata: Metadata::default(),
+//!     length: Some(5),
+//!     offset: 0,
+//!     path: FilePath::new("notes/a.txt")?.into(),
+//! };
 //! let mut unread = Vec::new();
-//! for message in [put, Message::Data { len: 5 }] {
+//! for message in [SessionMessage::Version { version: SESSION_VERSION }, put, SessionMessage::Data { len: 5 }] {
 //!     unread.extend_from_slice(Encoded::encode(&message).as_bytes());
 //! }
 //! unread.extend_from_slice(b"hello");
-//! unread.extend_from_slice(Encoded::encode(&Message::End { digest }).as_bytes());
+//! unread.extend_from_slice(Encoded::encode(&SessionMessage::End { digest }).as_bytes());
 //!
-//! let mut server = Server::new(ServerConfig::default());
+//! let mut server = FileServer::new(FileServerConfig::default());
 //! let (mut stored, mut sent) = (Vec::new(), Vec::new());
-//! while sent.is_empty() {
+//! for _ in 0..8 {
 //!     let taken = server.handle_input(&unread);
 //!     unread.drain(..taken);
-//!     let answer = match server.poll_request(0) {
+//!     let answer = match server.poll_receive() {
 //!         None => None,
-//!         Some(Request::Create { .. }) => Some(Answer::Created(Prefix::default())),
-//!         Some(Request::Write { len, .. }) => {
+//!         Some(ReceiveRequest::Create(_)) => Some(ReceiveAnswer::Created),
+//!         Some(ReceiveRequest::Write { len, .. }) => {
 //!             stored.extend_from_slice(&unread[..len]);
-//!             Some(Answer::Written(len))
+//!             Some(ReceiveAnswer::Written(len))
 //!         }
-//!         Some(Request::Commit { .. }) => Some(Answer::Queued),
+//!         Some(ReceiveRequest::Commit { .. }) => Some(ReceiveAnswer::Queued),
 //!         Some(other) => unreachable!("{other:?}"),
 //!     };
 //!     if let Some(answer) = answer {
-//!         server.handle_answer(answer)?;
-//!         if answer == Answer::Queued {
-//!             server.handle_committed(Ok(()))?; // after a flush
+//!         server.answer_receive(answer)?;
+//!         if answer == ReceiveAnswer::Queued {
+//!             server.handle_committed(Committed::Durable)?; // after a flush
 //!         }
 //!     }
-//!     if let Some(Output::Message(bytes)) = server.poll_output() {
+//!     if let Some(FileOutput::Message(bytes)) = server.poll_output() {
 //!         sent.extend_from_slice(bytes);
+//!         let len = bytes.len();
+//!         server.output_sent(len)?;
 //!     }
 //! }
-//! assert_eq!((&stored[..], &sent[..]), (&b"hello"[..], Encoded::encode(&Message::Confirm).as_bytes()));
+//! assert_eq!(stored, b"hello");
+//! assert!(sent.ends_with(Encoded::encode(&SessionMessage::Confirm { number: 0 }).as_bytes()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -128,6 +148,7 @@ mod client;
 mod config;
 mod encoded;
 mod event;
+mod fields;
 mod incoming;
 mod message;
 mod outgoing;
@@ -136,14 +157,19 @@ mod request;
 mod server;
 mod stream;
 
-pub use client::{Client, MAX_OPEN_REQUESTS, PutRequest};
-pub use config::{Access, ServerConfig};
-pub use encoded::{Encoded, HEADER, MAX_MESSAGE, MessageError, data_header};
-pub use event::{Ended, Event, Failure};
-pub use message::{BLOCK, Digest, Entry, Flags, Kind, MAX_PEAKS, Message, Metadata, Peaks, Status, VERSION};
+pub use client::{FileClient, MAX_OPEN_REQUESTS, PutRequest};
+pub use config::{Access, FileServerConfig};
+pub use encoded::{Encoded, MAX_SESSION_MESSAGE, MESSAGE_HEADER, data_header};
+pub use event::{Failure, SessionEnd, SessionEvent};
+pub use fields::MessageError;
+pub use message::{
+    BLOCK_BYTES, Digest, Entry, FileKind, Flags, MAX_PEAKS, Metadata, Peaks, SESSION_VERSION, SessionMessage, Status,
+};
 pub use path::{FilePath, FilePathBuf, MAX_COMPONENT, MAX_PATH, PathError, RawPath};
-pub use request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
-pub use server::{MAX_OPEN_PUTS, Server};
+pub use request::{
+    Cause, Committed, FileOutput, FileSession, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, Target,
+};
+pub use server::{FileServer, MAX_OPEN_PUTS};
 
 mod sealed {
     /// A session of this module.

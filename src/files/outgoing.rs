@@ -1,13 +1,13 @@
 //! Content from storage to the stream.
 //!
 //! ```text
-//! Ready ⇄ Reading ──→ Hashing ──→ Ended: END
-//!   └────────┴─── failed, stopped, shrunk ──→ Ended: CANCEL
+//! Ready ⇄ Reading ──→ Hashing ──→ SessionEnd: END
+//!   └────────┴─── failed, stopped, shrunk ──→ SessionEnd: CANCEL
 //! ```
 
-use super::encoded::HEADER;
-use super::message::{Digest, Message};
-use super::request::{Send, Sent};
+use super::encoded::MESSAGE_HEADER;
+use super::message::{Digest, SessionMessage};
+use super::request::{SendAnswer, SendRequest};
 use crate::ftp::{ErrorCode, StorageError, Unasked};
 
 /// A file that leaves. Storage has opened it.
@@ -51,7 +51,7 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn poll(&mut self, room: usize) -> Option<Send<'static>> {
+    pub(super) fn poll(&mut self, room: usize) -> Option<SendRequest<'static>> {
         let (step, request) = match self.step {
             Step::Ready => match self.length.map(|length| length.checked_sub(self.position)) {
                 // The file has become shorter than what the peer has of it.
@@ -59,18 +59,18 @@ impl Outgoing {
                     self.step = Step::Ended(Err(ErrorCode::StorageFailed));
                     return None;
                 }
-                Some(Some(0)) => (Step::Hashing, Send::Digest),
+                Some(Some(0)) => (Step::Hashing, SendRequest::Digest),
                 rest => {
                     let rest = rest.flatten().unwrap_or(u64::MAX);
-                    let room = u32::try_from(room.saturating_sub(HEADER)).unwrap_or(u32::MAX);
+                    let room = u32::try_from(room.saturating_sub(MESSAGE_HEADER)).unwrap_or(u32::MAX);
                     let len = u32::try_from(rest).unwrap_or(u32::MAX).min(room);
                     if len == 0 {
                         return None;
                     }
-                    (Step::Reading(len), Send::Read { offset: self.position, len })
+                    (Step::Reading(len), SendRequest::Read { offset: self.position, len })
                 }
             },
-            Step::Hash => (Step::Hashing, Send::Digest),
+            Step::Hash => (Step::Hashing, SendRequest::Digest),
             Step::Reading(_) | Step::Hashing | Step::Ended(_) => return None,
         };
         self.step = step;
@@ -78,21 +78,21 @@ impl Outgoing {
     }
 
     /// Processes the answer of storage. Returns its failure, if it is one.
-    pub(super) fn answer(&mut self, answer: &Sent<'_>) -> Result<Option<StorageError>, Unasked> {
+    pub(super) fn answer(&mut self, answer: &SendAnswer<'_>) -> Result<Option<StorageError>, Unasked> {
         let mut failure = None;
         let step = match (self.step, *answer) {
             // A file that shrinks while it is sent is never padded.
-            (Step::Reading(_), Sent::Read(0)) if self.length.is_some() => {
+            (Step::Reading(_), SendAnswer::Read(0)) if self.length.is_some() => {
                 failure = Some(StorageError::Failed);
                 Step::Ended(Err(ErrorCode::StorageFailed))
             }
-            (Step::Reading(_), Sent::Read(0)) => Step::Hash,
-            (Step::Reading(asked), Sent::Read(len)) if len <= asked => {
+            (Step::Reading(_), SendAnswer::Read(0)) => Step::Hash,
+            (Step::Reading(asked), SendAnswer::Read(len)) if len <= asked => {
                 self.position = self.position.saturating_add(len.into());
                 Step::Ready
             }
-            (Step::Hashing, Sent::Digest(digest)) => Step::Ended(Ok(digest)),
-            (Step::Reading(_) | Step::Hashing, Sent::Failed(error)) => {
+            (Step::Hashing, SendAnswer::Digest(digest)) => Step::Ended(Ok(digest)),
+            (Step::Reading(_) | Step::Hashing, SendAnswer::Failed(error)) => {
                 failure = Some(error);
                 Step::Ended(Err(error.into()))
             }
@@ -106,10 +106,10 @@ impl Outgoing {
     }
 
     /// The message that ends the content, once nothing more is read.
-    pub(super) fn last_message(&self) -> Option<Message<'static>> {
+    pub(super) fn last_message(&self) -> Option<SessionMessage<'static>> {
         match self.step {
-            Step::Ended(Ok(digest)) => Some(Message::End { digest }),
-            Step::Ended(Err(code)) => Some(Message::Cancel { code }),
+            Step::Ended(Ok(digest)) => Some(SessionMessage::End { digest }),
+            Step::Ended(Err(code)) => Some(SessionMessage::Cancel { code }),
             Step::Ready | Step::Reading(_) | Step::Hash | Step::Hashing => None,
         }
     }

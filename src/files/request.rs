@@ -1,19 +1,20 @@
 //! The interface of client and server: requests to storage, outputs.
 
-use super::message::{Digest, Entry, Flags, Kind, Metadata, Peaks, Status};
+use super::message::{Digest, Entry, FileKind, Flags, Metadata, Peaks, Status};
 use super::path::FilePath;
 use crate::ftp::{ErrorCode, StorageError, Unasked};
 
-/// The common interface of [`Client`](super::Client) and [`Server`](super::Server). It is sealed, so that it can grow.
+/// The common interface of [`FileClient`](super::FileClient) and [`FileServer`](super::FileServer). It is sealed, so
+/// that it can grow.
 ///
 /// A session has two halves, each with at most one outstanding request to storage: one receives content, and the other
 /// sends it. Any call is legal at any time and in any order. A driver repeats input, requests, outputs and events until
 /// none of them makes progress, and that after each change of the connection or of storage.
-pub trait Session: super::sealed::Sealed {
+pub trait FileSession: super::sealed::Sealed {
     /// Processes the unconsumed bytes from the peer; returns how many to consume.
     ///
-    /// Content is not copied. The bytes of a [`Receive::Write`] stay unconsumed until the first call after its answer.
-    /// Call this method in every round, even without new data.
+    /// Content is not copied. The bytes of a [`ReceiveRequest::Write`] stay unconsumed until the first call after its
+    /// answer. Call this method in every round, even without new data.
     fn handle_input(&mut self, unread: &[u8]) -> usize;
 
     /// Reports that the peer closed its direction, after [`handle_input`](Self::handle_input) has received every byte.
@@ -24,28 +25,28 @@ pub trait Session: super::sealed::Sealed {
 
     /// Returns the next request of the half that receives content. Each is returned once, and the next one follows only
     /// after the answer.
-    fn poll_receive(&mut self) -> Option<Receive<'_>>;
+    fn poll_receive(&mut self) -> Option<ReceiveRequest<'_>>;
 
-    /// Processes the answer to the outstanding [`Receive`].
+    /// Processes the answer to the outstanding [`ReceiveRequest`].
     ///
     /// # Errors
     /// [`Unasked`] if no request is outstanding, if the answer is of another kind, or if it counts more bytes than were
     /// requested. The request then remains outstanding.
-    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked>;
+    fn answer_receive(&mut self, answer: ReceiveAnswer) -> Result<(), Unasked>;
 
     /// Returns the next request of the half that sends content. Each is returned once, and the next one follows only
     /// after the answer.
     ///
     /// `room` is the number of bytes that the outgoing stream can accept now.
-    fn poll_send(&mut self, room: usize) -> Option<Send<'_>>;
+    fn poll_send(&mut self, room: usize) -> Option<SendRequest<'_>>;
 
-    /// Processes the answer to the outstanding [`Send`].
+    /// Processes the answer to the outstanding [`SendRequest`].
     ///
     /// # Errors
     /// As for [`answer_receive`](Self::answer_receive).
-    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked>;
+    fn answer_send(&mut self, answer: SendAnswer<'_>) -> Result<(), Unasked>;
 
-    /// Reports what has become of the oldest [queued](Received::Queued) file.
+    /// Reports what has become of the oldest [queued](ReceiveAnswer::Queued) file.
     ///
     /// # Errors
     /// [`Unasked`] if no file is queued.
@@ -53,9 +54,9 @@ pub trait Session: super::sealed::Sealed {
 
     /// Returns the next action on the outgoing stream.
     ///
-    /// A [`Message`](Output::Message) is returned until [`output_sent`](Self::output_sent) covers it. Other outputs are
-    /// returned once.
-    fn poll_output(&mut self) -> Option<Output<'_>>;
+    /// A [`SessionMessage`](FileOutput::Message) is returned until [`output_sent`](Self::output_sent) covers it. Other
+    /// outputs are returned once.
+    fn poll_output(&mut self) -> Option<FileOutput<'_>>;
 
     /// Reports that the stream accepted `len` more bytes of the message.
     ///
@@ -75,7 +76,7 @@ pub struct Target<'a> {
     /// The path, at a server. A client knows it by the number of its GET.
     pub path: Option<FilePath<'a>>,
     /// The kind.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The metadata to store with it.
     pub metadata: Metadata,
     /// The length of the whole file in bytes, if it is known. Storage may reserve disk space for it, but never memory.
@@ -89,29 +90,30 @@ pub struct Target<'a> {
 /// A request of the half that receives content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Receive<'a> {
-    /// Prepares to store a file. → [`Received::Created`]
+pub enum ReceiveRequest<'a> {
+    /// Prepares to store a file. → [`ReceiveAnswer::Created`]
     ///
     /// The path must keep its previous content until the file is committed. Create the file beneath the storage folder,
     /// and follow no link out of that folder. If storage no longer has the bytes before the offset, it fails with
     /// [`StorageError::DigestMismatch`]. A part belongs to the newest request that asked for it.
     Create(Target<'a>),
     /// Writes the first `len` bytes of the unconsumed input at `offset`. Storage may write fewer. →
-    /// [`Received::Written`]
+    /// [`ReceiveAnswer::Written`]
     Write {
         /// The position in the file.
         offset: u64,
-        /// The number of bytes, from the front of the input that [`Session::handle_input`] left unconsumed.
+        /// The number of bytes, from the front of the input that [`FileSession::handle_input`] left unconsumed.
         len: usize,
     },
-    /// Queues the file: it is complete. → [`Received::Queued`], and [`Session::handle_committed`] once it is durable
+    /// Queues the file: it is complete. → [`ReceiveAnswer::Queued`], and [`FileSession::handle_committed`] once it is
+    /// durable
     ///
     /// If the content does not have this digest, fail with [`StorageError::DigestMismatch`].
     Commit {
         /// The digest of the whole file; `None` for a folder.
         digest: Option<Digest>,
     },
-    /// Ends an unfinished file. → [`Received::Discarded`]
+    /// Ends an unfinished file. → [`ReceiveAnswer::Discarded`]
     ///
     /// This request follows each successful [`Create`](Self::Create) exactly once, unless [`Commit`](Self::Commit)
     /// succeeds.
@@ -130,10 +132,10 @@ pub enum Cause {
     Invalid,
 }
 
-/// The answer to a [`Receive`].
+/// The answer to a [`ReceiveRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Received {
+pub enum ReceiveAnswer {
     /// The file is ready to be written.
     Created,
     /// The number of bytes written. After 0 the same bytes are requested again.
@@ -142,7 +144,7 @@ pub enum Received {
     Queued,
     /// The unfinished file is deleted or kept.
     Discarded,
-    /// The request failed. A failed [`Receive::Create`] must leave no file behind.
+    /// The request failed. A failed [`ReceiveRequest::Create`] must leave no file behind.
     Failed(StorageError),
 }
 
@@ -161,12 +163,12 @@ pub enum Committed {
 
 /// A request of the half that sends content.
 ///
-/// A file is open from [`Sent::Opened`] until its [`Digest`](Self::Digest) is answered, a request fails, another file is
-/// opened, or the session ends.
+/// A file is open from [`SendAnswer::Opened`] until its [`Digest`](Self::Digest) is answered, a request fails, another
+/// file is opened, or the session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Send<'a> {
-    /// Server: opens a file for reading. → [`Sent::Opened`]
+pub enum SendRequest<'a> {
+    /// Server: opens a file for reading. → [`SendAnswer::Opened`]
     Open {
         /// The path. Open it beneath the storage folder, and follow no link out of that folder. A file that is queued
         /// under it counts.
@@ -174,28 +176,28 @@ pub enum Send<'a> {
         /// What the client has.
         have: Peaks<'a>,
     },
-    /// Reads up to `len` bytes (at least one) at `offset`. → [`Sent::Read`]
+    /// Reads up to `len` bytes (at least one) at `offset`. → [`SendAnswer::Read`]
     ///
     /// Read them into the outgoing stream behind [`data_header`](super::data_header) of the count, which is part of the
-    /// room of [`Session::poll_send`].
+    /// room of [`FileSession::poll_send`].
     Read {
         /// The position in the file.
         offset: u64,
         /// The maximum number of bytes.
         len: u32,
     },
-    /// Returns the digest of the whole file that was read. → [`Sent::Digest`]
+    /// Returns the digest of the whole file that was read. → [`SendAnswer::Digest`]
     ///
     /// Fail if the file has changed since it was opened: the content is then a mixture.
     Digest,
-    /// Server: describes what is under a path. → [`Sent::Status`]
+    /// Server: describes what is under a path. → [`SendAnswer::Status`]
     Stat {
         /// What the client asks for.
         flags: Flags,
         /// The path.
         path: FilePath<'a>,
     },
-    /// Server: begins to list a folder. → [`Sent::Listing`]
+    /// Server: begins to list a folder. → [`SendAnswer::Listing`]
     List {
         /// What the client asks for.
         flags: Flags,
@@ -204,17 +206,17 @@ pub enum Send<'a> {
         /// The entry behind which the list begins.
         after: Option<FilePath<'a>>,
     },
-    /// Server: returns the next entry of the list. → [`Sent::Entry`], [`Sent::NoEntry`]
+    /// Server: returns the next entry of the list. → [`SendAnswer::Entry`], [`SendAnswer::NoEntry`]
     NextEntry,
 }
 
-/// The answer to a [`Send`].
+/// The answer to a [`SendRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sent<'a> {
+pub enum SendAnswer<'a> {
     /// The file is open for reading.
     Opened {
         /// Its kind.
-        kind: Kind,
+        kind: FileKind,
         /// Its metadata.
         metadata: Metadata,
         /// Its length in bytes, if it is known.
@@ -245,8 +247,8 @@ pub enum Sent<'a> {
 ///
 /// Apply outputs and content in the order in which the session returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Output<'a> {
-    /// Append these bytes, or a part of them, and report its length to [`Session::output_sent`].
+pub enum FileOutput<'a> {
+    /// Append these bytes, or a part of them, and report its length to [`FileSession::output_sent`].
     Message(&'a [u8]),
     /// Close the outgoing direction after everything before it is sent.
     Close,

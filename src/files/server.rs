@@ -17,25 +17,25 @@ mod session;
 
 use heapless::Deque;
 
-use super::config::ServerConfig;
+use super::config::FileServerConfig;
 use super::encoded::Encoded;
 use super::incoming::Incoming;
-use super::message::{Flags, Kind, Message, VERSION};
+use super::message::{FileKind, Flags, SESSION_VERSION, SessionMessage};
 use super::outgoing::Outgoing;
-use super::request::{Cause, Sent};
+use super::request::{Cause, SendAnswer};
 use super::stream::{Parsed, ParsedPut, Reader, Writer};
 use crate::ftp::{ErrorCode, Unasked};
 
 /// The number of PUTs whose answers are open. Further ones wait.
 pub const MAX_OPEN_PUTS: usize = 256;
 
-/// The server's side of a session, driven through [`Session`](super::Session).
+/// The server's side of a session, driven through [`FileSession`](super::FileSession).
 #[derive(Clone, Debug)]
-pub struct Server {
-    config: ServerConfig,
+pub struct FileServer {
+    config: FileServerConfig,
     reader: Reader,
     writer: Writer,
-    /// Whether the client's HELLO has arrived.
+    /// Whether the client's VERSION has arrived.
     is_greeted: bool,
     /// The number of the next request.
     number: u32,
@@ -106,14 +106,14 @@ impl Leaving {
     }
 }
 
-impl Server {
+impl FileServer {
     /// A server that waits for requests.
     #[must_use]
-    pub fn new(config: ServerConfig) -> Self {
+    pub fn new(config: FileServerConfig) -> Self {
         Self {
             config,
             reader: Reader::default(),
-            writer: Writer::new(&Message::Hello { version: VERSION }),
+            writer: Writer::new(&SessionMessage::Version { version: SESSION_VERSION }),
             is_greeted: false,
             number: 0,
             receiving: None,
@@ -157,7 +157,7 @@ impl Server {
             Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
                 self.receiving.as_ref().is_none_or(|put| put.incoming.is_ready())
             }
-            Parsed::Hello { .. }
+            Parsed::Version { .. }
             | Parsed::Confirm { .. }
             | Parsed::Error { .. }
             | Parsed::File { .. }
@@ -170,11 +170,11 @@ impl Server {
 
     /// Processes a message. Returns false if it violates the protocol.
     fn handle(&mut self, message: Parsed) -> bool {
-        if self.is_greeted == matches!(message, Parsed::Hello { .. }) {
+        if self.is_greeted == matches!(message, Parsed::Version { .. }) {
             return false;
         }
         match message {
-            Parsed::Hello { version } => {
+            Parsed::Version { version } => {
                 self.reader.next();
                 self.is_greeted = true;
                 version > 0
@@ -210,7 +210,7 @@ impl Server {
         self.dropped = 0;
         let number = self.next_number();
         let mut incoming = Incoming::new(offset, length, self.config.max_length);
-        if kind == Kind::Folder {
+        if kind == FileKind::Folder {
             incoming.end_without_content();
         }
         self.receiving = Some(Put { number, incoming });
@@ -286,7 +286,7 @@ impl Server {
     }
 
     /// Answers a request of the sending half.
-    fn answer(&mut self, message: &Message<'_>, next: Task) {
+    fn answer(&mut self, message: &SessionMessage<'_>, next: Task) {
         if self.peer == Peer::Lost {
             self.sending = Task::Idle;
         } else {
@@ -295,25 +295,36 @@ impl Server {
         }
     }
 
-    fn handle_sent(&mut self, answer: &Sent<'_>) -> Result<(), Unasked> {
+    fn handle_sent(&mut self, answer: &SendAnswer<'_>) -> Result<(), Unasked> {
         let (number, request) = (self.read_number, self.read.message().ok().flatten());
         let (message, next) = match (&mut self.sending, request, *answer) {
-            (Task::Asked, Some(Message::Get { have, .. }), Sent::Opened { kind, metadata, length, offset }) => {
+            (
+                Task::Asked,
+                Some(SessionMessage::Get { have, .. }),
+                SendAnswer::Opened { kind, metadata, length, offset },
+            ) => {
                 // What the client does not have cannot be left out.
                 let offset = if have.has_border(offset) { offset } else { 0 };
-                (Message::File { number, kind, metadata, length, offset }, Task::Send(Outgoing::new(offset, length)))
+                (
+                    SessionMessage::File { number, kind, metadata, length, offset },
+                    Task::Send(Outgoing::new(offset, length)),
+                )
             }
-            (Task::Asked, Some(Message::Stat { .. }), Sent::Status(status)) => {
-                (Message::Status { number, status }, Task::Idle)
+            (Task::Asked, Some(SessionMessage::Stat { .. }), SendAnswer::Status(status)) => {
+                (SessionMessage::Status { number, status }, Task::Idle)
             }
-            (Task::Asked, Some(Message::List { .. }), Sent::Listing) => {
+            (Task::Asked, Some(SessionMessage::List { .. }), SendAnswer::Listing) => {
                 self.sending = if self.peer == Peer::Lost { Task::Idle } else { Task::NextEntry };
                 return Ok(());
             }
-            (Task::EntryAsked, _, Sent::Entry(entry)) => (Message::Entry { number, entry }, Task::NextEntry),
-            (Task::EntryAsked, _, Sent::NoEntry { has_more }) => (Message::Listed { number, has_more }, Task::Idle),
-            (Task::Asked | Task::EntryAsked, _, Sent::Failed(error)) => {
-                (Message::Error { number, code: error.into() }, Task::Idle)
+            (Task::EntryAsked, _, SendAnswer::Entry(entry)) => {
+                (SessionMessage::Entry { number, entry }, Task::NextEntry)
+            }
+            (Task::EntryAsked, _, SendAnswer::NoEntry { has_more }) => {
+                (SessionMessage::Listed { number, has_more }, Task::Idle)
+            }
+            (Task::Asked | Task::EntryAsked, _, SendAnswer::Failed(error)) => {
+                (SessionMessage::Error { number, code: error.into() }, Task::Idle)
             }
             (Task::Send(outgoing), _, _) => {
                 outgoing.answer(answer)?;
@@ -336,12 +347,13 @@ impl Server {
             return;
         }
         if let Some((number, code)) = self.answers.pop_front() {
-            let message = code.map_or(Message::Confirm { number }, |code| Message::Error { number, code });
+            let message =
+                code.map_or(SessionMessage::Confirm { number }, |code| SessionMessage::Error { number, code });
             return self.writer.put(&message);
         }
         if let Leaving::Due(code) = self.leaving {
             self.leaving = Leaving::Said(code);
-            return self.writer.put(&Message::Leave { code });
+            return self.writer.put(&SessionMessage::Leave { code });
         }
         match &self.sending {
             Task::Send(outgoing) => {
@@ -350,7 +362,7 @@ impl Server {
                     self.writer.put(&message);
                 }
             }
-            &Task::Refuse(code) => self.answer(&Message::Error { number: self.read_number, code }, Task::Idle),
+            &Task::Refuse(code) => self.answer(&SessionMessage::Error { number: self.read_number, code }, Task::Idle),
             Task::Idle if self.peer == Peer::Closed && self.is_drained && !self.is_busy() => self.writer.close(),
             Task::Idle | Task::Ask | Task::Asked | Task::NextEntry | Task::EntryAsked => {}
         }

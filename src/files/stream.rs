@@ -5,10 +5,11 @@
 //!            └────abort──→ Aborting ──→ Gone ←── lost
 //! ```
 
-use super::encoded::{Encoded, MessageError};
-use super::message::{Digest, Flags, Kind, Message};
+use super::encoded::Encoded;
+use super::fields::MessageError;
+use super::message::{Digest, FileKind, Flags, SessionMessage};
 use super::path::RawPath;
-use super::request::Output;
+use super::request::FileOutput;
 use crate::ftp::{ErrorCode, Unasked};
 
 /// The incoming direction.
@@ -23,7 +24,7 @@ pub(super) struct Reader {
 /// A message without what it borrows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    Hello {
+    Version {
         version: u16,
     },
     Put(ParsedPut),
@@ -72,7 +73,7 @@ pub(super) enum Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ParsedPut {
     pub(super) flags: Flags,
-    pub(super) kind: Kind,
+    pub(super) kind: FileKind,
     pub(super) length: Option<u64>,
     pub(super) offset: u64,
     pub(super) is_allowed: bool,
@@ -128,30 +129,30 @@ impl Reader {
     }
 }
 
-impl From<Message<'_>> for Parsed {
-    fn from(message: Message<'_>) -> Self {
+impl From<SessionMessage<'_>> for Parsed {
+    fn from(message: SessionMessage<'_>) -> Self {
         match message {
-            Message::Hello { version } => Self::Hello { version },
-            Message::Put { flags, kind, length, offset, path, .. } => {
+            SessionMessage::Version { version } => Self::Version { version },
+            SessionMessage::Put { flags, kind, length, offset, path, .. } => {
                 Self::Put(ParsedPut { flags, kind, length, offset, is_allowed: path.check().is_ok() })
             }
-            Message::Get { flags, path, .. } | Message::Stat { flags, path } => {
+            SessionMessage::Get { flags, path, .. } | SessionMessage::Stat { flags, path } => {
                 Self::Read { flags, is_allowed: path.check().is_ok() }
             }
-            Message::List { flags, folder, after } => {
+            SessionMessage::List { flags, folder, after } => {
                 let is_allowed = |path: Option<RawPath<'_>>| path.is_none_or(|path| path.check().is_ok());
                 Self::Read { flags, is_allowed: is_allowed(folder) && is_allowed(after) }
             }
-            Message::Data { len } => Self::Data { len },
-            Message::End { digest } => Self::End { digest },
-            Message::Cancel { code } => Self::Cancel { code },
-            Message::Confirm { number } => Self::Confirm { number },
-            Message::Error { number, code } => Self::Error { number, code },
-            Message::File { number, offset, length, .. } => Self::File { number, offset, length },
-            Message::Status { number, .. } => Self::Status { number },
-            Message::Entry { number, .. } => Self::Entry { number },
-            Message::Listed { number, has_more } => Self::Listed { number, has_more },
-            Message::Leave { code } => Self::Leave { code },
+            SessionMessage::Data { len } => Self::Data { len },
+            SessionMessage::End { digest } => Self::End { digest },
+            SessionMessage::Cancel { code } => Self::Cancel { code },
+            SessionMessage::Confirm { number } => Self::Confirm { number },
+            SessionMessage::Error { number, code } => Self::Error { number, code },
+            SessionMessage::File { number, offset, length, .. } => Self::File { number, offset, length },
+            SessionMessage::Status { number, .. } => Self::Status { number },
+            SessionMessage::Entry { number, .. } => Self::Entry { number },
+            SessionMessage::Listed { number, has_more } => Self::Listed { number, has_more },
+            SessionMessage::Leave { code } => Self::Leave { code },
         }
     }
 }
@@ -175,9 +176,9 @@ enum End {
 }
 
 impl Writer {
-    /// The direction begins with HELLO.
-    pub(super) fn new(hello: &Message<'_>) -> Self {
-        Self { message: Encoded::encode(hello), sent: 0, end: End::Open }
+    /// The direction begins with VERSION.
+    pub(super) fn new(version: &SessionMessage<'_>) -> Self {
+        Self { message: Encoded::encode(version), sent: 0, end: End::Open }
     }
 
     fn rest(&self) -> &[u8] {
@@ -194,7 +195,7 @@ impl Writer {
     }
 
     /// Puts the next message. The writer must be [ready](Self::is_ready).
-    pub(super) fn put(&mut self, message: &Message<'_>) {
+    pub(super) fn put(&mut self, message: &SessionMessage<'_>) {
         self.message = Encoded::encode(message);
         self.sent = 0;
     }
@@ -217,16 +218,16 @@ impl Writer {
         (self.sent, self.end) = (0, End::Gone);
     }
 
-    pub(super) fn poll(&mut self) -> Option<Output<'_>> {
+    pub(super) fn poll(&mut self) -> Option<FileOutput<'_>> {
         match self.end {
             End::Aborting(code) => {
                 self.lose();
-                Some(Output::Abort(code))
+                Some(FileOutput::Abort(code))
             }
-            End::Open | End::Closing if !self.rest().is_empty() => Some(Output::Message(self.rest())),
+            End::Open | End::Closing if !self.rest().is_empty() => Some(FileOutput::Message(self.rest())),
             End::Closing => {
                 self.end = End::Gone;
-                Some(Output::Close)
+                Some(FileOutput::Close)
             }
             End::Open | End::Gone => None,
         }

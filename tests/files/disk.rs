@@ -1,8 +1,8 @@
 //! Files in memory.
 
 use rdt_proto::files::{
-    BLOCK, Cause, Committed, Digest, Entry, FilePath, Flags, HEADER, Kind, Metadata, Peaks, Receive, Received, Send,
-    Sent, Status, Target, data_header,
+    BLOCK_BYTES, Cause, Committed, Digest, Entry, FileKind, FilePath, Flags, MESSAGE_HEADER, Metadata, Peaks,
+    ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, Status, Target, data_header,
 };
 use rdt_proto::ftp::StorageError;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,11 +24,11 @@ pub(crate) fn digest(content: &[u8]) -> Digest {
 
 /// The whole blocks of some content, and the values of their peaks.
 pub(crate) fn peaks(content: &[u8]) -> (u64, Vec<u8>) {
-    let blocks = content.len() as u64 / BLOCK;
+    let blocks = content.len() as u64 / BLOCK_BYTES;
     let (mut left, mut at, mut values) = (blocks, 0, Vec::new());
     while left > 0 {
         let subtree = 1 << left.ilog2();
-        let end = at + usize::try_from(subtree * BLOCK).unwrap();
+        let end = at + usize::try_from(subtree * BLOCK_BYTES).unwrap();
         values.extend(digest(&content[at..end]).0);
         (left, at) = (left - subtree, end);
     }
@@ -39,7 +39,7 @@ pub(crate) fn peaks(content: &[u8]) -> (u64, Vec<u8>) {
 pub(crate) fn common(content: &[u8], have: Peaks<'_>) -> u64 {
     let mut at = 0;
     for (end, value) in have.iter() {
-        let end = usize::try_from(end * BLOCK).unwrap();
+        let end = usize::try_from(end * BLOCK_BYTES).unwrap();
         if content.get(at..end).is_none_or(|subtree| digest(subtree) != value) {
             break;
         }
@@ -74,7 +74,7 @@ pub(crate) struct Disk {
 
 pub(crate) struct Part {
     path: String,
-    kind: Kind,
+    kind: FileKind,
     content: Vec<u8>,
     is_kept: bool,
 }
@@ -96,7 +96,7 @@ impl Disk {
         let part = self.queue.pop_front()?;
         Some(match self.allows("durable") {
             Err(error) => Committed::Failed(error),
-            Ok(()) if part.kind == Kind::Folder => {
+            Ok(()) if part.kind == FileKind::Folder => {
                 self.folders.push(part.path);
                 Committed::Durable
             }
@@ -119,51 +119,51 @@ impl Disk {
     }
 
     /// Answers a request of the receiving half. `unread` is the input of this side.
-    pub(crate) fn receive(&mut self, request: &Receive<'_>, unread: &[u8]) -> Received {
+    pub(crate) fn receive(&mut self, request: &ReceiveRequest<'_>, unread: &[u8]) -> ReceiveAnswer {
         let verb = match request {
-            Receive::Create(_) => "create",
-            Receive::Write { .. } => "write",
-            Receive::Commit { .. } => "commit",
-            Receive::Discard(_) => "discard",
+            ReceiveRequest::Create(_) => "create",
+            ReceiveRequest::Write { .. } => "write",
+            ReceiveRequest::Commit { .. } => "commit",
+            ReceiveRequest::Discard(_) => "discard",
             _ => "?",
         };
         self.log.push(verb.into());
         let expected = match request {
-            Receive::Create(target) => self.expected.remove(&target.number),
+            ReceiveRequest::Create(target) => self.expected.remove(&target.number),
             _ => None,
         };
         if let Err(error) = self.allows(verb) {
-            return Received::Failed(error);
+            return ReceiveAnswer::Failed(error);
         }
         match *request {
-            Receive::Create(target) => self.create(&target, expected),
-            Receive::Write { offset, len } => {
+            ReceiveRequest::Create(target) => self.create(&target, expected),
+            ReceiveRequest::Write { offset, len } => {
                 let part = self.incoming.as_mut().unwrap();
                 assert_eq!(part.content.len() as u64, offset, "offsets are consecutive");
                 let len = len.min(self.write_at_most.unwrap_or(usize::MAX));
                 part.content.extend(&unread[..len]);
-                Received::Written(len)
+                ReceiveAnswer::Written(len)
             }
-            Receive::Commit { digest: whole } => {
+            ReceiveRequest::Commit { digest: whole } => {
                 let part = self.incoming.as_ref().unwrap();
                 if whole.is_some_and(|whole| digest(&part.content) != whole) {
-                    return Received::Failed(StorageError::DigestMismatch);
+                    return ReceiveAnswer::Failed(StorageError::DigestMismatch);
                 }
                 self.queue.extend(self.incoming.take());
-                Received::Queued
+                ReceiveAnswer::Queued
             }
-            Receive::Discard(cause) => {
+            ReceiveRequest::Discard(cause) => {
                 let part = self.incoming.take().expect("a file is discarded once");
                 if part.is_kept && cause != Cause::Invalid {
                     self.parts.insert(part.path, part.content);
                 }
-                Received::Discarded
+                ReceiveAnswer::Discarded
             }
-            _ => Received::Failed(StorageError::Failed),
+            _ => ReceiveAnswer::Failed(StorageError::Failed),
         }
     }
 
-    fn create(&mut self, target: &Target<'_>, expected: Option<(String, Vec<u8>)>) -> Received {
+    fn create(&mut self, target: &Target<'_>, expected: Option<(String, Vec<u8>)>) -> ReceiveAnswer {
         assert!(self.incoming.is_none(), "one file arrives at a time");
         let offset = usize::try_from(target.offset).unwrap();
         let (path, mut content, is_kept) = match target.path {
@@ -174,7 +174,7 @@ impl Disk {
             Some(path) => {
                 let path = path.as_str().to_owned();
                 if self.files.contains_key(&path) && !target.flags.contains(Flags::REPLACE) {
-                    return Received::Failed(StorageError::Exists);
+                    return ReceiveAnswer::Failed(StorageError::Exists);
                 }
                 let of_file = self.files.get(&path).filter(|_| !self.parts.contains_key(&path)).cloned();
                 let content = self.parts.remove(&path).or(of_file).unwrap_or_default();
@@ -182,38 +182,38 @@ impl Disk {
             }
         };
         if offset > content.len() {
-            return Received::Failed(StorageError::DigestMismatch);
+            return ReceiveAnswer::Failed(StorageError::DigestMismatch);
         }
         content.truncate(offset);
         self.incoming = Some(Part { path, kind: target.kind, content, is_kept });
-        Received::Created
+        ReceiveAnswer::Created
     }
 
     /// Answers a request of the sending half. `out` takes its content.
-    pub(crate) fn send(&mut self, request: &Send<'_>, out: &mut Vec<u8>) -> Sent<'_> {
+    pub(crate) fn send(&mut self, request: &SendRequest<'_>, out: &mut Vec<u8>) -> SendAnswer<'_> {
         let verb = match request {
-            Send::Open { .. } => "open",
-            Send::Read { .. } => "read",
-            Send::Digest => "digest",
-            Send::Stat { .. } => "stat",
-            Send::List { .. } => "list",
-            Send::NextEntry => "next",
+            SendRequest::Open { .. } => "open",
+            SendRequest::Read { .. } => "read",
+            SendRequest::Digest => "digest",
+            SendRequest::Stat { .. } => "stat",
+            SendRequest::List { .. } => "list",
+            SendRequest::NextEntry => "next",
             _ => "?",
         };
         self.log.push(verb.into());
         if let Err(error) = self.allows(verb) {
-            return Sent::Failed(error);
+            return SendAnswer::Failed(error);
         }
         match *request {
-            Send::Open { path, have } => {
+            SendRequest::Open { path, have } => {
                 let Some(content) = self.files.get(path.as_str()) else {
-                    return Sent::Failed(StorageError::NoSuchFile);
+                    return SendAnswer::Failed(StorageError::NoSuchFile);
                 };
                 self.outgoing.clone_from(content);
                 let (length, offset) = (Some(content.len() as u64), common(content, have));
-                Sent::Opened { kind: Kind::File, metadata: Metadata::default(), length, offset }
+                SendAnswer::Opened { kind: FileKind::File, metadata: Metadata::default(), length, offset }
             }
-            Send::Read { offset, len } => {
+            SendRequest::Read { offset, len } => {
                 let rest = self.outgoing.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
                 let part = &rest[..rest.len().min(usize::try_from(len).unwrap())];
                 let len = u32::try_from(part.len()).unwrap();
@@ -221,35 +221,41 @@ impl Disk {
                     out.extend(data_header(len));
                     out.extend(part);
                 }
-                Sent::Read(len)
+                SendAnswer::Read(len)
             }
-            Send::Digest => Sent::Digest(digest(&self.outgoing)),
-            Send::Stat { path, .. } => self.stat(path.as_str()),
-            Send::List { folder, after, .. } => {
+            SendRequest::Digest => SendAnswer::Digest(digest(&self.outgoing)),
+            SendRequest::Stat { path, .. } => self.stat(path.as_str()),
+            SendRequest::List { folder, after, .. } => {
                 let inside = |path: &&String| folder.is_none_or(|folder| path.starts_with(folder.as_str()));
                 let behind = |path: &&String| after.is_none_or(|after| path.as_str() > after.as_str());
                 self.list = self.files.keys().filter(inside).filter(behind).cloned().collect();
-                Sent::Listing
+                SendAnswer::Listing
             }
-            Send::NextEntry => match self.list.pop_front() {
+            SendRequest::NextEntry => match self.list.pop_front() {
                 Some(path) => {
                     let (path, content) = self.files.get_key_value(&path).unwrap();
                     let (path, length) = (FilePath::new(path).unwrap(), content.len() as u64);
-                    Sent::Entry(Entry { kind: Kind::File, metadata: Metadata::default(), length, digest: None, path })
+                    SendAnswer::Entry(Entry {
+                        kind: FileKind::File,
+                        metadata: Metadata::default(),
+                        length,
+                        digest: None,
+                        path,
+                    })
                 }
-                None => Sent::NoEntry { has_more: false },
+                None => SendAnswer::NoEntry { has_more: false },
             },
-            _ => Sent::Failed(StorageError::Failed),
+            _ => SendAnswer::Failed(StorageError::Failed),
         }
     }
 
-    fn stat(&mut self, path: &str) -> Sent<'_> {
+    fn stat(&mut self, path: &str) -> SendAnswer<'_> {
         let file = self.files.get(path);
-        let (kind, length) = file.map_or((Kind::Nothing, 0), |content| (Kind::File, content.len() as u64));
+        let (kind, length) = file.map_or((FileKind::Nothing, 0), |content| (FileKind::File, content.len() as u64));
         let (blocks, values) = peaks(self.parts.get(path).or(file).map_or(&[][..], |content| content));
         self.peaks = values;
         let peaks = Peaks::new(blocks, &self.peaks).unwrap();
-        Sent::Status(Status {
+        SendAnswer::Status(Status {
             kind,
             metadata: Metadata::default(),
             length,
@@ -265,4 +271,4 @@ impl Disk {
 }
 
 /// The room that DATA with one byte needs.
-pub(crate) const LEAST_ROOM: usize = HEADER + 1;
+pub(crate) const LEAST_ROOM: usize = MESSAGE_HEADER + 1;

@@ -2,7 +2,8 @@
 
 use crate::disk::{Disk, LEAST_ROOM, common, peaks};
 use rdt_proto::files::{
-    Client, Event, FilePath, Flags, Kind, Metadata, Output, Peaks, PutRequest, Server, ServerConfig, Session,
+    FileClient, FileKind, FileOutput, FilePath, FileServer, FileServerConfig, FileSession, Flags, Metadata, Peaks,
+    PutRequest, SessionEvent,
 };
 use rdt_proto::ftp::ErrorCode;
 
@@ -23,7 +24,7 @@ pub(crate) enum End {
     Lost,
 }
 
-impl<S: Session> Side<S> {
+impl<S: FileSession> Side<S> {
     fn new(session: S, disk: Disk) -> Self {
         Self { session, disk, input: Vec::new(), ended: None, is_reported: false }
     }
@@ -57,14 +58,14 @@ impl<S: Session> Side<S> {
         }
         match self.session.poll_output() {
             None => (changed, None),
-            Some(Output::Message(bytes)) => {
+            Some(FileOutput::Message(bytes)) => {
                 let len = bytes.len().min(room.max(1));
                 out.extend(&bytes[..len]);
                 self.session.output_sent(len).unwrap();
                 (true, None)
             }
-            Some(Output::Close) => (true, Some(End::Closed)),
-            Some(Output::Abort(code)) => (true, Some(End::Aborted(code))),
+            Some(FileOutput::Close) => (true, Some(End::Closed)),
+            Some(FileOutput::Abort(code)) => (true, Some(End::Aborted(code))),
         }
     }
 
@@ -82,24 +83,24 @@ impl<S: Session> Side<S> {
 }
 
 /// An event in words.
-pub(crate) fn words(event: Event<'_>) -> String {
+pub(crate) fn words(event: SessionEvent<'_>) -> String {
     match event {
-        Event::Confirmed { number } => format!("{number} confirmed"),
-        Event::Refused { number, code } => format!("{number} refused: {code}"),
-        Event::NotSent { number, error } => format!("{number} not sent: {error}"),
-        Event::Received { number } => format!("{number} received"),
-        Event::NotReceived { number, failure } => format!("{number} not received: {failure:?}"),
-        Event::Status { number, status } => format!("{number} is {:?} {}", status.kind, status.length),
-        Event::Entry { number, entry } => format!("{number} has {} {}", entry.path, entry.length),
-        Event::Listed { number, .. } => format!("{number} listed"),
-        Event::Leaving { code } => format!("leaving: {code}"),
-        Event::Ended { unanswered, end } => format!("ended: {end:?}, {unanswered} unanswered"),
+        SessionEvent::Confirmed { number } => format!("{number} confirmed"),
+        SessionEvent::Refused { number, code } => format!("{number} refused: {code}"),
+        SessionEvent::NotSent { number, error } => format!("{number} not sent: {error}"),
+        SessionEvent::Received { number } => format!("{number} received"),
+        SessionEvent::NotReceived { number, failure } => format!("{number} not received: {failure:?}"),
+        SessionEvent::Status { number, status } => format!("{number} is {:?} {}", status.kind, status.length),
+        SessionEvent::Entry { number, entry } => format!("{number} has {} {}", entry.path, entry.length),
+        SessionEvent::Listed { number, .. } => format!("{number} listed"),
+        SessionEvent::Leaving { code } => format!("leaving: {code}"),
+        SessionEvent::Ended { unanswered, end } => format!("ended: {end:?}, {unanswered} unanswered"),
     }
 }
 
 pub(crate) struct Pair {
-    pub(crate) client: Side<Client>,
-    pub(crate) server: Side<Server>,
+    pub(crate) client: Side<FileClient>,
+    pub(crate) server: Side<FileServer>,
     pub(crate) events: Vec<String>,
     /// How many bytes of input a session sees at once, and how many the stream takes.
     pub(crate) most: usize,
@@ -110,11 +111,11 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(client: Disk, server: Disk) -> Self {
-        Self::with(ServerConfig::default(), client, server)
+        Self::with(FileServerConfig::default(), client, server)
     }
 
-    pub(crate) fn with(config: ServerConfig, client: Disk, server: Disk) -> Self {
-        let (client, server) = (Side::new(Client::new(), client), Side::new(Server::new(config), server));
+    pub(crate) fn with(config: FileServerConfig, client: Disk, server: Disk) -> Self {
+        let (client, server) = (Side::new(FileClient::new(), client), Side::new(FileServer::new(config), server));
         Self { client, server, events: Vec::new(), most: usize::MAX, room: 1_000, status: None }
     }
 
@@ -128,7 +129,7 @@ impl Pair {
         let is_aborted = [end, end_too].iter().any(|end| matches!(end, Some(End::Aborted(_))));
         assert!(!is_aborted, "{end:?}, {end_too:?}, {:?}", self.events);
         let Some(event) = self.client.session.poll_event() else { return to_server | to_client };
-        if let Event::Status { status, .. } = event {
+        if let SessionEvent::Status { status, .. } = event {
             let values = status.peaks.iter().flat_map(|(_, value)| value.0).collect();
             self.status = Some((status.peaks.blocks(), values));
         }
@@ -161,7 +162,7 @@ impl Pair {
     /// Sends the open file.
     pub(crate) fn put_as(&mut self, path: &str, length: Option<u64>, offset: u64, flags: Flags) -> u32 {
         let (path, metadata) = (FilePath::new(path).unwrap(), Metadata::default());
-        self.client.session.put(&PutRequest { path, kind: Kind::File, metadata, length, offset, flags }).unwrap()
+        self.client.session.put(&PutRequest { path, kind: FileKind::File, metadata, length, offset, flags }).unwrap()
     }
 
     /// Sends a file behind what the server has of it. Returns the offset.

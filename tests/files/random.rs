@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::pair::Pair;
 use oorandom::Rand32;
-use rdt_proto::files::{Flags, Session};
+use rdt_proto::files::{FileSession, Flags};
 use rdt_proto::ftp::StorageError;
 
 const PATHS: [&str; 4] = ["a", "b", "deep/c", "deep/er/d"];

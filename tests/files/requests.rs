@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::pair::Pair;
-use rdt_proto::files::{Access, FilePath, Flags, Kind, Metadata, PutRequest, ServerConfig};
+use rdt_proto::files::{Access, FileKind, FilePath, FileServerConfig, Flags, Metadata, PutRequest};
 use rdt_proto::ftp::{ErrorCode, StorageError};
 
 fn two() -> Disk {
@@ -17,7 +17,7 @@ fn files_and_folders_are_confirmed_once_they_are_durable() {
     }
     pair.wait();
     let (path, metadata) = (FilePath::new("empty").unwrap(), Metadata::default());
-    let folder = PutRequest { path, kind: Kind::Folder, metadata, length: None, offset: 0, flags: Flags::REPLACE };
+    let folder = PutRequest { path, kind: FileKind::Folder, metadata, length: None, offset: 0, flags: Flags::REPLACE };
     assert_eq!(pair.client.session.put(&folder), Ok(3));
     pair.finish();
     assert_eq!(pair.events, ["0 confirmed", "1 confirmed", "2 confirmed", "3 confirmed"]);
@@ -191,7 +191,7 @@ fn access_is_limited_by_the_kind_of_request() {
         (Access::ReadOnly, &["0 refused: not permitted", "2 has there 5", "2 listed", "1 received"][..]),
         (Access::WriteOnly, &["1 refused: not permitted", "2 refused: not permitted", "0 confirmed"]),
     ] {
-        let config = ServerConfig { access, ..ServerConfig::default() };
+        let config = FileServerConfig { access, ..FileServerConfig::default() };
         let mut pair = Pair::with(config, two(), Disk::with(&[("there", b"there")]));
         pair.put("a", Flags::REPLACE);
         pair.get("there");
@@ -204,7 +204,7 @@ fn access_is_limited_by_the_kind_of_request() {
 
 #[test]
 fn a_file_beyond_the_limit_is_refused_at_once() {
-    let config = ServerConfig { max_length: 4, ..ServerConfig::default() };
+    let config = FileServerConfig { max_length: 4, ..FileServerConfig::default() };
     for length in [Some(5), None] {
         let mut pair = Pair::with(config, two(), Disk::default());
         pair.wait();

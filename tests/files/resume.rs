@@ -2,9 +2,10 @@
 
 use crate::disk::Disk;
 use crate::pair::{End, Pair};
-use rdt_proto::files::{BLOCK, Flags, Session};
+use rdt_proto::files::{BLOCK_BYTES, FileSession, Flags};
 
-const ONE: usize = BLOCK as usize;
+const ONE: usize = 1 << 20;
+const _: () = assert!(ONE as u64 == BLOCK_BYTES);
 
 /// Seven blocks and a half.
 fn content() -> Vec<u8> {
@@ -44,7 +45,7 @@ fn an_interrupted_put_goes_on_where_it_stopped() {
     let server = interrupted_put(Flags::REPLACE | Flags::KEEP, 7 * ONE + 100_000);
     let mut pair = pair(large(), server);
     pair.server.disk.log.clear();
-    assert_eq!(pair.resume("large"), 7 * BLOCK);
+    assert_eq!(pair.resume("large"), 7 * BLOCK_BYTES);
     pair.finish();
     assert_eq!(pair.events, ["0 is File 3", "1 confirmed"]);
     assert_eq!(pair.server.disk.files["large"], content());
@@ -60,7 +61,7 @@ fn a_file_that_has_changed_meanwhile_starts_at_the_last_common_border() {
         let mut content = content();
         content[changed] ^= 1;
         let mut pair = pair(Disk::with(&[("large", &content)]), server);
-        assert_eq!(pair.resume("large"), offset * BLOCK, "changed at {changed}");
+        assert_eq!(pair.resume("large"), offset * BLOCK_BYTES, "changed at {changed}");
         pair.finish();
         assert_eq!(pair.server.disk.files["large"], content);
     }
@@ -76,7 +77,7 @@ fn without_the_flag_nothing_is_kept() {
 #[test]
 fn a_file_that_is_there_already_is_confirmed_without_its_content() {
     let mut pair = pair(large(), Disk::with(&[("large", &content()[..7 * ONE])]));
-    assert_eq!(pair.resume("large"), 7 * BLOCK);
+    assert_eq!(pair.resume("large"), 7 * BLOCK_BYTES);
     pair.finish();
     assert_eq!(pair.server.disk.files["large"], content());
 }
@@ -87,7 +88,7 @@ fn a_part_that_is_gone_refuses_the_put() {
     let mut pair = pair(large(), Disk::default());
     pair.wait();
     let length = Some(pair.client.disk.open("large"));
-    pair.put_as("large", length, BLOCK, Flags::REPLACE);
+    pair.put_as("large", length, BLOCK_BYTES, Flags::REPLACE);
     pair.finish();
     assert_eq!(pair.events, ["0 refused: content does not match its digest"]);
 }

@@ -3,36 +3,37 @@
 use crate::disk::Disk;
 use crate::pair::{End, Pair, words};
 use rdt_proto::files::{
-    Digest, Encoded, FilePath, Flags, Kind, Message, Metadata, Peaks, RawPath, ServerConfig, Session, VERSION,
+    Digest, Encoded, FileKind, FilePath, FileServerConfig, FileSession, Flags, Metadata, Peaks, RawPath,
+    SESSION_VERSION, SessionMessage,
 };
 use rdt_proto::ftp::ErrorCode;
 
 const ABORTED: Option<End> = Some(End::Aborted(ErrorCode::Malformed));
-const HELLO: Message<'_> = Message::Hello { version: VERSION };
+const VERSION: SessionMessage<'_> = SessionMessage::Version { version: SESSION_VERSION };
 
 fn path() -> RawPath<'static> {
     FilePath::new("a").unwrap().into()
 }
 
-fn put(length: Option<u64>) -> Message<'static> {
-    let (kind, metadata, flags) = (Kind::File, Metadata::default(), Flags::REPLACE);
-    Message::Put { flags, kind, metadata, length, offset: 0, path: path() }
+fn put(length: Option<u64>) -> SessionMessage<'static> {
+    let (kind, metadata, flags) = (FileKind::File, Metadata::default(), Flags::REPLACE);
+    SessionMessage::Put { flags, kind, metadata, length, offset: 0, path: path() }
 }
 
-fn get() -> Message<'static> {
-    Message::Get { flags: Flags::empty(), path: path(), have: Peaks::NONE }
+fn get() -> SessionMessage<'static> {
+    SessionMessage::Get { flags: Flags::empty(), path: path(), have: Peaks::NONE }
 }
 
-fn file(offset: u64) -> Message<'static> {
-    Message::File { number: 0, kind: Kind::File, metadata: Metadata::default(), length: Some(3), offset }
+fn file(offset: u64) -> SessionMessage<'static> {
+    SessionMessage::File { number: 0, kind: FileKind::File, metadata: Metadata::default(), length: Some(3), offset }
 }
 
-fn bytes(messages: &[Message<'_>]) -> Vec<u8> {
+fn bytes(messages: &[SessionMessage<'_>]) -> Vec<u8> {
     messages.iter().flat_map(|message| Encoded::encode(message).as_bytes().to_vec()).collect()
 }
 
 /// The end of a server that receives this, and what it has sent.
-fn server_after(config: ServerConfig, input: Vec<u8>) -> (Option<End>, Vec<u8>) {
+fn server_after(config: FileServerConfig, input: Vec<u8>) -> (Option<End>, Vec<u8>) {
     let mut pair = Pair::with(config, Disk::default(), Disk::default());
     pair.server.input = input;
     let (mut ended, mut sent) = (None, Vec::new());
@@ -48,65 +49,72 @@ fn server_after(config: ServerConfig, input: Vec<u8>) -> (Option<End>, Vec<u8>) 
     (ended, sent)
 }
 
-fn end_of_server(messages: &[Message<'_>]) -> Option<End> {
-    server_after(ServerConfig::default(), bytes(messages)).0
+fn end_of_server(messages: &[SessionMessage<'_>]) -> Option<End> {
+    server_after(FileServerConfig::default(), bytes(messages)).0
 }
 
 #[test]
 fn a_server_aborts_what_is_no_request() {
-    assert_eq!(server_after(ServerConfig::default(), vec![0; 9]).0, ABORTED, "a request of the old session");
-    assert_eq!(end_of_server(&[get()]), ABORTED, "HELLO comes first");
-    assert_eq!(end_of_server(&[HELLO, HELLO]), ABORTED);
-    assert_eq!(end_of_server(&[Message::Hello { version: 0 }]), ABORTED);
-    let end = Message::End { digest: Digest::default() };
-    for message in [Message::Confirm { number: 0 }, file(0), end, Message::Data { len: 3 }] {
-        assert_eq!(end_of_server(&[HELLO, message]), ABORTED, "{message:?}");
+    assert_eq!(server_after(FileServerConfig::default(), vec![0; 9]).0, ABORTED, "a request of the old session");
+    assert_eq!(end_of_server(&[get()]), ABORTED, "VERSION comes first");
+    assert_eq!(end_of_server(&[VERSION, VERSION]), ABORTED);
+    assert_eq!(end_of_server(&[SessionMessage::Version { version: 0 }]), ABORTED);
+    let end = SessionMessage::End { digest: Digest::default() };
+    for message in [SessionMessage::Confirm { number: 0 }, file(0), end, SessionMessage::Data { len: 3 }] {
+        assert_eq!(end_of_server(&[VERSION, message]), ABORTED, "{message:?}");
     }
-    assert_eq!(end_of_server(&[HELLO, put(Some(3)), HELLO]), ABORTED);
-    assert_eq!(end_of_server(&[HELLO, get(), put(None), get()]), None);
+    assert_eq!(end_of_server(&[VERSION, put(Some(3)), VERSION]), ABORTED);
+    assert_eq!(end_of_server(&[VERSION, get(), put(None), get()]), None);
 }
 
 #[test]
 fn messages_of_later_versions_are_skipped_or_refused() {
     let optional = [&[200, 3, 0, 0, 0][..], b"new"].concat();
-    let (ended, sent) = server_after(ServerConfig::default(), [bytes(&[HELLO]), optional, bytes(&[get()])].concat());
-    assert_eq!((ended, sent), (None, bytes(&[HELLO, Message::Error { number: 0, code: ErrorCode::NoSuchFile }])));
+    let (ended, sent) =
+        server_after(FileServerConfig::default(), [bytes(&[VERSION]), optional, bytes(&[get()])].concat());
+    assert_eq!(
+        (ended, sent),
+        (None, bytes(&[VERSION, SessionMessage::Error { number: 0, code: ErrorCode::NoSuchFile }]))
+    );
     let critical = Flags::from_bits_retain(0x80);
-    let stat = Message::Stat { flags: critical, path: path() };
-    let (ended, sent) = server_after(ServerConfig::default(), bytes(&[HELLO, stat]));
-    assert_eq!((ended, sent), (None, bytes(&[HELLO, Message::Error { number: 0, code: ErrorCode::Malformed }])));
+    let stat = SessionMessage::Stat { flags: critical, path: path() };
+    let (ended, sent) = server_after(FileServerConfig::default(), bytes(&[VERSION, stat]));
+    assert_eq!(
+        (ended, sent),
+        (None, bytes(&[VERSION, SessionMessage::Error { number: 0, code: ErrorCode::Malformed }]))
+    );
 }
 
 #[test]
 fn a_path_that_breaks_a_rule_ends_only_its_request() {
-    let mut input = bytes(&[HELLO]);
-    for message in [put(Some(0)), get(), Message::Stat { flags: Flags::empty(), path: path() }] {
+    let mut input = bytes(&[VERSION]);
+    for message in [put(Some(0)), get(), SessionMessage::Stat { flags: Flags::empty(), path: path() }] {
         let mut bytes = bytes(&[message]);
         let place = bytes.iter().rposition(|&byte| byte == b'a').unwrap();
         bytes[place] = b'/';
         input.extend(bytes);
-        if matches!(message, Message::Put { .. }) {
-            input.extend(self::bytes(&[Message::End { digest: Digest::default() }]));
+        if matches!(message, SessionMessage::Put { .. }) {
+            input.extend(self::bytes(&[SessionMessage::End { digest: Digest::default() }]));
         }
     }
     input.extend(bytes(&[get()]));
-    let refused = |number, code| Message::Error { number, code };
+    let refused = |number, code| SessionMessage::Error { number, code };
     let not_allowed = |number| refused(number, ErrorCode::NameNotAllowed);
-    let sent = bytes(&[HELLO, not_allowed(0), not_allowed(1), not_allowed(2), refused(3, ErrorCode::NoSuchFile)]);
-    assert_eq!(server_after(ServerConfig::default(), input), (None, sent));
+    let sent = bytes(&[VERSION, not_allowed(0), not_allowed(1), not_allowed(2), refused(3, ErrorCode::NoSuchFile)]);
+    assert_eq!(server_after(FileServerConfig::default(), input), (None, sent));
 }
 
 #[test]
 fn content_of_another_length_is_refused() {
     for (len, code) in [(2, ErrorCode::Malformed), (4, ErrorCode::TooLarge)] {
-        let mut input = bytes(&[HELLO, put(Some(3)), Message::Data { len }]);
+        let mut input = bytes(&[VERSION, put(Some(3)), SessionMessage::Data { len }]);
         input.extend(vec![1; len as usize]);
-        input.extend(bytes(&[Message::End { digest: Digest::default() }, get()]));
-        let sent = server_after(ServerConfig::default(), input).1;
-        let refused = |number, code| Message::Error { number, code };
+        input.extend(bytes(&[SessionMessage::End { digest: Digest::default() }, get()]));
+        let sent = server_after(FileServerConfig::default(), input).1;
+        let refused = |number, code| SessionMessage::Error { number, code };
         let answers = [refused(0, code), refused(1, ErrorCode::NoSuchFile)];
         assert!(
-            sent == bytes(&[HELLO, answers[0], answers[1]]) || sent == bytes(&[HELLO, answers[1], answers[0]]),
+            sent == bytes(&[VERSION, answers[0], answers[1]]) || sent == bytes(&[VERSION, answers[1], answers[0]]),
             "{len}: {sent:?}"
         );
     }
@@ -115,23 +123,23 @@ fn content_of_another_length_is_refused() {
 /// A client that goes on after ERROR would be read for ever.
 #[test]
 fn the_content_of_a_refused_put_is_dropped_up_to_a_limit() {
-    let config = ServerConfig { max_length: 2, drain_limit: 1_000, ..ServerConfig::default() };
+    let config = FileServerConfig { max_length: 2, drain_limit: 1_000, ..FileServerConfig::default() };
     for (len, ended) in [(1_000, None), (1_001, Some(End::Aborted(ErrorCode::Cancelled)))] {
-        let mut input = bytes(&[HELLO, put(Some(3)), Message::Data { len }]);
+        let mut input = bytes(&[VERSION, put(Some(3)), SessionMessage::Data { len }]);
         input.extend(vec![1; len as usize]);
         assert_eq!(server_after(config, input).0, ended, "{len} bytes");
     }
 }
 
 /// What happens to a client with one open PUT or GET that receives this.
-fn client_after(is_put: bool, input: &[Message<'_>], end: Option<End>) -> (Option<End>, Vec<String>) {
+fn client_after(is_put: bool, input: &[SessionMessage<'_>], end: Option<End>) -> (Option<End>, Vec<String>) {
     let mut pair = Pair::new(Disk::with(&[("a", b"abc")]), Disk::default());
     if is_put {
         pair.put("a", Flags::REPLACE);
     } else {
         pair.get("a");
     }
-    pair.client.input = bytes(&[&[HELLO][..], input].concat());
+    pair.client.input = bytes(&[&[VERSION][..], input].concat());
     pair.client.ended = end;
     let (mut ended, mut events) = (None, Vec::new());
     for _ in 0..50 {
@@ -149,17 +157,17 @@ fn client_after(is_put: bool, input: &[Message<'_>], end: Option<End>) -> (Optio
 
 #[test]
 fn a_client_aborts_what_is_no_answer() {
-    let listed = Message::Listed { number: 0, has_more: false };
-    let end = Message::End { digest: Digest::default() };
-    let confirm = |number| Message::Confirm { number };
+    let listed = SessionMessage::Listed { number: 0, has_more: false };
+    let end = SessionMessage::End { digest: Digest::default() };
+    let confirm = |number| SessionMessage::Confirm { number };
     for message in [file(0), listed, put(None), confirm(1), end] {
         assert_eq!(client_after(true, &[message], None).0, ABORTED, "{message:?} instead of CONFIRM");
     }
     assert_eq!(client_after(true, &[confirm(0)], None).0, ABORTED, "CONFIRM before the content has left");
-    for message in [confirm(0), Message::Data { len: 1 }, listed, file(1)] {
+    for message in [confirm(0), SessionMessage::Data { len: 1 }, listed, file(1)] {
         assert_eq!(client_after(false, &[message], None).0, ABORTED, "{message:?} instead of FILE");
     }
-    let busy = Message::Error { number: 0, code: ErrorCode::Busy };
+    let busy = SessionMessage::Error { number: 0, code: ErrorCode::Busy };
     assert_eq!(client_after(false, &[file(0), busy], None).0, ABORTED, "ERROR after FILE");
     assert_eq!(client_after(false, &[busy, busy], None).0, ABORTED, "a second answer");
     assert_eq!(client_after(false, &[file(0), end], None), (None, vec!["0 not received: Length".into()]));

@@ -21,7 +21,8 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// The destination that `--output` names for the file `name` of a server. A folder gets the file under its own name.
+    /// The destination that `--output` names for the file `name` of a server. A folder gets the file under its own
+    /// name.
     ///
     /// Fails if it cannot be written: nothing is requested then.
     pub(crate) fn of(output: Option<&Path>, name: &NameBuf) -> Result<Self, String> {

@@ -1,6 +1,7 @@
 //! Files that exist only in memory, for measurements: `.rdt-bench-N` has N bytes, and takes any content.
 //!
-//! They use the file session as it is. A server without `--bench` refuses their names, so no measurement reaches a disk.
+//! They use the file session as it is. A server without `--bench` refuses their names, so no measurement reaches a
+//! disk.
 
 use rdt_proto::ftp::NameBuf;
 use std::io::{self, ErrorKind};

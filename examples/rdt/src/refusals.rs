@@ -1,8 +1,8 @@
 //! The answers to clients whose addresses are not admitted.
 //!
 //! No datagram from such an address reaches the listener with the clients, so it takes no place in the backlog, no
-//! quota and no turn of a connection. A second listener that accepts nothing answers each CONNECT by one RESET, which is
-//! shorter, and keeps no state. It answers nothing else.
+//! quota and no turn of a connection. A second listener that accepts nothing answers each CONNECT by one RESET, which
+//! is shorter, and keeps no state. It answers nothing else.
 
 use crate::access::Networks;
 use crate::endpoint::Address;

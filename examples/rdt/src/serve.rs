@@ -71,8 +71,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has no
-/// clients of a predecessor.
+/// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has
+/// no clients of a predecessor.
 fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<ResetKeys>, String> {
     let Some(bound) = bound else { return ResetKeys::fresh().map(Some).map_err(cannot_start) };
     match ResetKeys::load(args.state.as_deref(), bound, &args.root) {

@@ -29,8 +29,8 @@ pub(crate) struct ServeArgs {
     /// the free space of the disk limits them
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished: Option<u64>,
-    /// The part of --max-unfinished that one host may take, in bytes (or with K, M, G for powers of 1024). The default is
-    /// seven eighths
+    /// The part of --max-unfinished that one host may take, in bytes (or with K, M, G for powers of 1024). The default
+    /// is seven eighths
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished_per_host: Option<u64>,
     /// Store nothing
@@ -69,8 +69,8 @@ pub(crate) struct ServeArgs {
     /// transfer continues. If systemd passes sockets, each has one thread
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
-    /// After SIGTERM, running transfers may go on for this time, in seconds, and new clients are told that the server is
-    /// busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
+    /// After SIGTERM, running transfers may go on for this time, in seconds, and new clients are told that the server
+    /// is busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) drain: u64,
     /// Let clients measure the path with `rdt bench`, from memory to memory. Anyone admitted can then fill the network

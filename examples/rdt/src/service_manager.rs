@@ -46,8 +46,8 @@ impl ServiceManager {
 
     /// The interval at which each thread reports that it [works](Self::works). `None` without a watchdog.
     ///
-    /// The last of the threads causes the notice. So the longest time between two notices is two intervals, half of what
-    /// the service manager allows.
+    /// The last of the threads causes the notice. So the longest time between two notices is two intervals, half of
+    /// what the service manager allows.
     pub(crate) fn interval(&self) -> Option<Duration> {
         let watchdog = self.watchdog.filter(|_| self.send.is_some())?;
         Some(Duration::from_micros(watchdog.as_micros() / 4).max(Duration::from_millis(1)))

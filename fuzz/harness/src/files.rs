@@ -1,11 +1,16 @@
 //! File sessions with many requests: any bytes of the peer, any calls, any answers of storage.
+#![allow(clippy::panic, reason = "a law that does not hold must fail")]
+
+mod sample;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::files::{
-    Client, Committed, Digest, Encoded, Entry, Event, FilePath, Flags, HEADER, Kind, Message, Metadata, Output, Peaks,
-    PutRequest, Receive, Received, Send, Sent, Server, ServerConfig, Session, Status, VERSION,
+    Committed, Digest, Encoded, FileClient, FileKind, FileOutput, FileServer, FileServerConfig, FileSession, Flags,
+    MESSAGE_HEADER, Metadata, Peaks, PutRequest, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, SessionEvent,
+    SessionMessage,
 };
-use rdt_proto::ftp::{ErrorCode, StorageError};
+use rdt_proto::ftp::ErrorCode;
+use sample::{Reply, Sample, SentSample, entry, message, path, status};
 
 /// A call on a session.
 #[derive(Arbitrary, Debug)]
@@ -16,7 +21,7 @@ enum Call<'a> {
     Closed,
     Lost,
     Receive,
-    AnswerReceive(Reply<Received>),
+    AnswerReceive(Reply<ReceiveAnswer>),
     Send(u16),
     AnswerSend(Reply<SentSample>),
     Committed(Committed),
@@ -25,49 +30,9 @@ enum Call<'a> {
     Own(Own),
 }
 
-/// A message of either side.
-#[derive(Arbitrary, Debug, Clone, Copy)]
-enum Sample {
-    Hello,
-    Put { flags: u8, kind: Kind, length: Option<u8>, offset: u8 },
-    Get,
-    Stat,
-    List,
-    Data,
-    End(Digest),
-    Cancel,
-    Confirm(u8),
-    Error(u8),
-    File { number: u8, length: Option<u8>, offset: u8 },
-    Status(u8),
-    Entry(u8),
-    Listed(u8),
-    Leave,
-    Optional,
-}
-
-/// An answer of storage: one that fits the request, or any.
-#[derive(Arbitrary, Debug, Clone, Copy)]
-enum Reply<T> {
-    Fits,
-    Fails(StorageError),
-    Any(T),
-}
-
-#[derive(Arbitrary, Debug, Clone, Copy)]
-enum SentSample {
-    Opened { length: Option<u8>, offset: u8 },
-    Read(u16),
-    Digest(Digest),
-    Status,
-    Listing,
-    Entry,
-    NoEntry(bool),
-}
-
 #[derive(Arbitrary, Debug, Clone, Copy)]
 enum Own {
-    Put { flags: u8, kind: Kind, length: Option<u8>, offset: u8 },
+    Put { flags: u8, kind: FileKind, length: Option<u8>, offset: u8 },
     Get,
     Stat,
     List,
@@ -112,56 +77,7 @@ struct Host<S> {
     is_over: bool,
 }
 
-fn path() -> FilePath<'static> {
-    FilePath::new("a/b").unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn entry() -> Entry<'static> {
-    Entry { kind: Kind::File, metadata: Metadata::default(), length: 1, digest: None, path: path() }
-}
-
-fn status() -> Status<'static> {
-    let (kind, metadata, digest) = (Kind::File, Metadata::default(), Some(Digest::default()));
-    Status { kind, metadata, length: 1, digest, peaks: Peaks::NONE }
-}
-
-fn message(sample: Sample, len: u8) -> Vec<u8> {
-    let (metadata, code) = (Metadata::default(), ErrorCode::Busy);
-    let message = match sample {
-        Sample::Hello => Message::Hello { version: VERSION },
-        Sample::Put { flags, kind, length, offset } => Message::Put {
-            flags: Flags::from_bits_retain(flags),
-            kind,
-            metadata,
-            length: length.map(Into::into),
-            offset: offset.into(),
-            path: path().into(),
-        },
-        Sample::Get => Message::Get { flags: Flags::empty(), path: path().into(), have: Peaks::NONE },
-        Sample::Stat => Message::Stat { flags: Flags::DIGEST, path: path().into() },
-        Sample::List => Message::List { flags: Flags::empty(), folder: Some(path().into()), after: None },
-        Sample::Data => Message::Data { len: len.into() },
-        Sample::End(digest) => Message::End { digest },
-        Sample::Cancel => Message::Cancel { code },
-        Sample::Confirm(number) => Message::Confirm { number: number.into() },
-        Sample::Error(number) => Message::Error { number: number.into(), code },
-        Sample::File { number, length, offset } => Message::File {
-            number: number.into(),
-            kind: Kind::File,
-            metadata,
-            length: length.map(Into::into),
-            offset: offset.into(),
-        },
-        Sample::Status(number) => Message::Status { number: number.into(), status: status() },
-        Sample::Entry(number) => Message::Entry { number: number.into(), entry: entry() },
-        Sample::Listed(number) => Message::Listed { number: number.into(), has_more: false },
-        Sample::Leave => Message::Leave { code },
-        Sample::Optional => return [&[200, len, 0, 0, 0][..], &vec![9; len.into()]].concat(),
-    };
-    Encoded::encode(&message).as_bytes().to_vec()
-}
-
-impl<S: Session> Host<S> {
+impl<S: FileSession> Host<S> {
     fn new(session: S) -> Self {
         Self {
             session,
@@ -219,13 +135,13 @@ impl<S: Session> Host<S> {
     fn write(&mut self, most: usize) {
         let len = match self.session.poll_output() {
             None => return,
-            Some(Output::Message(bytes)) => {
+            Some(FileOutput::Message(bytes)) => {
                 assert!(!self.is_over, "a message after the end");
                 let bytes = bytes.get(..most).unwrap_or(bytes);
                 self.sent.extend_from_slice(bytes);
                 bytes.len()
             }
-            Some(Output::Close | Output::Abort(_)) => {
+            Some(FileOutput::Close | FileOutput::Abort(_)) => {
                 assert!(!self.is_over, "a second end");
                 self.is_over = true;
                 return;
@@ -239,40 +155,40 @@ impl<S: Session> Host<S> {
         let Some(request) = self.session.poll_receive() else { return };
         assert_eq!(self.receiving, None, "a second request: {request:?}");
         self.receiving = Some(match request {
-            Receive::Create(target) => {
+            ReceiveRequest::Create(target) => {
                 assert_eq!(self.part, None, "two unfinished files");
                 Receiving::Create { offset: target.offset }
             }
-            Receive::Write { offset, len } => {
+            ReceiveRequest::Write { offset, len } => {
                 assert!(len > 0 && len <= self.input.len() && self.part == Some(offset), "{offset}, {:?}", self.part);
                 Receiving::Write { offset, len }
             }
-            Receive::Commit { .. } => Receiving::Commit,
-            Receive::Discard(_) => Receiving::Discard,
+            ReceiveRequest::Commit { .. } => Receiving::Commit,
+            ReceiveRequest::Discard(_) => Receiving::Discard,
             other => panic!("{other:?}"),
         });
         assert!(self.part.is_some() || matches!(self.receiving, Some(Receiving::Create { .. })));
     }
 
-    fn answer_receive(&mut self, reply: Reply<Received>) {
+    fn answer_receive(&mut self, reply: Reply<ReceiveAnswer>) {
         let fitting = match self.receiving {
-            None | Some(Receiving::Commit) => Received::Queued,
-            Some(Receiving::Create { .. }) => Received::Created,
-            Some(Receiving::Write { len, .. }) => Received::Written(len),
-            Some(Receiving::Discard) => Received::Discarded,
+            None | Some(Receiving::Commit) => ReceiveAnswer::Queued,
+            Some(Receiving::Create { .. }) => ReceiveAnswer::Created,
+            Some(Receiving::Write { len, .. }) => ReceiveAnswer::Written(len),
+            Some(Receiving::Discard) => ReceiveAnswer::Discarded,
         };
         let answer = match reply {
             Reply::Fits => fitting,
-            Reply::Fails(error) => Received::Failed(error),
+            Reply::Fails(error) => ReceiveAnswer::Failed(error),
             Reply::Any(answer) => answer,
         };
         let fits = match (self.receiving, answer) {
             (None, _) => false,
-            (Some(_), Received::Failed(_))
-            | (Some(Receiving::Create { .. }), Received::Created)
-            | (Some(Receiving::Commit), Received::Queued)
-            | (Some(Receiving::Discard), Received::Discarded) => true,
-            (Some(Receiving::Write { len, .. }), Received::Written(count)) => count <= len,
+            (Some(_), ReceiveAnswer::Failed(_))
+            | (Some(Receiving::Create { .. }), ReceiveAnswer::Created)
+            | (Some(Receiving::Commit), ReceiveAnswer::Queued)
+            | (Some(Receiving::Discard), ReceiveAnswer::Discarded) => true,
+            (Some(Receiving::Write { len, .. }), ReceiveAnswer::Written(count)) => count <= len,
             (Some(_), _) => false,
         };
         assert_eq!(self.session.answer_receive(answer).is_ok(), fits, "{:?}, {answer:?}", self.receiving);
@@ -280,11 +196,11 @@ impl<S: Session> Host<S> {
             return;
         }
         match (self.receiving.take(), answer) {
-            (Some(Receiving::Create { offset }), Received::Created) => self.part = Some(offset),
-            (Some(Receiving::Write { offset, .. }), Received::Written(count)) => {
-                self.part = Some(offset + count as u64)
+            (Some(Receiving::Create { offset }), ReceiveAnswer::Created) => self.part = Some(offset),
+            (Some(Receiving::Write { offset, .. }), ReceiveAnswer::Written(count)) => {
+                self.part = Some(offset + count as u64);
             }
-            (Some(Receiving::Commit), Received::Queued) => {
+            (Some(Receiving::Commit), ReceiveAnswer::Queued) => {
                 self.part = None;
                 self.queued += 1;
             }
@@ -297,15 +213,15 @@ impl<S: Session> Host<S> {
         let Some(request) = self.session.poll_send(room) else { return };
         assert_eq!(self.sending, None, "a second request: {request:?}");
         self.sending = Some(match request {
-            Send::Open { .. } => Sending::Open,
-            Send::Read { len, .. } => {
-                assert!(len > 0 && len as usize + HEADER <= room);
+            SendRequest::Open { .. } => Sending::Open,
+            SendRequest::Read { len, .. } => {
+                assert!(len > 0 && len as usize + MESSAGE_HEADER <= room);
                 Sending::Read(len)
             }
-            Send::Digest => Sending::Digest,
-            Send::Stat { .. } => Sending::Stat,
-            Send::List { .. } => Sending::List,
-            Send::NextEntry => Sending::Entry,
+            SendRequest::Digest => Sending::Digest,
+            SendRequest::Stat { .. } => Sending::Stat,
+            SendRequest::List { .. } => Sending::List,
+            SendRequest::NextEntry => Sending::Entry,
             other => panic!("{other:?}"),
         });
     }
@@ -323,27 +239,27 @@ impl<S: Session> Host<S> {
             (_, Some(Sending::Entry)) => SentSample::NoEntry(false),
         };
         let answer = match (reply, sample) {
-            (Reply::Fails(error), _) => Sent::Failed(error),
+            (Reply::Fails(error), _) => SendAnswer::Failed(error),
             (_, SentSample::Opened { length, offset }) => {
                 let (metadata, length) = (Metadata::default(), length.map(Into::into));
-                Sent::Opened { kind: Kind::File, metadata, length, offset: offset.into() }
+                SendAnswer::Opened { kind: FileKind::File, metadata, length, offset: offset.into() }
             }
-            (_, SentSample::Read(len)) => Sent::Read(len.into()),
-            (_, SentSample::Digest(digest)) => Sent::Digest(digest),
-            (_, SentSample::Status) => Sent::Status(status()),
-            (_, SentSample::Listing) => Sent::Listing,
-            (_, SentSample::Entry) => Sent::Entry(entry()),
-            (_, SentSample::NoEntry(has_more)) => Sent::NoEntry { has_more },
+            (_, SentSample::Read(len)) => SendAnswer::Read(len.into()),
+            (_, SentSample::Digest(digest)) => SendAnswer::Digest(digest),
+            (_, SentSample::Status) => SendAnswer::Status(status()),
+            (_, SentSample::Listing) => SendAnswer::Listing,
+            (_, SentSample::Entry) => SendAnswer::Entry(entry()),
+            (_, SentSample::NoEntry(has_more)) => SendAnswer::NoEntry { has_more },
         };
         let fits = match (self.sending, answer) {
             (None, _) => false,
-            (Some(_), Sent::Failed(_))
-            | (Some(Sending::Open), Sent::Opened { .. })
-            | (Some(Sending::Digest), Sent::Digest(_))
-            | (Some(Sending::Stat), Sent::Status(_))
-            | (Some(Sending::List), Sent::Listing)
-            | (Some(Sending::Entry), Sent::Entry(_) | Sent::NoEntry { .. }) => true,
-            (Some(Sending::Read(asked)), Sent::Read(len)) => len <= asked,
+            (Some(_), SendAnswer::Failed(_))
+            | (Some(Sending::Open), SendAnswer::Opened { .. })
+            | (Some(Sending::Digest), SendAnswer::Digest(_))
+            | (Some(Sending::Stat), SendAnswer::Status(_))
+            | (Some(Sending::List), SendAnswer::Listing)
+            | (Some(Sending::Entry), SendAnswer::Entry(_) | SendAnswer::NoEntry { .. }) => true,
+            (Some(Sending::Read(asked)), SendAnswer::Read(len)) => len <= asked,
             (Some(_), _) => false,
         };
         assert_eq!(self.session.answer_send(answer).is_ok(), fits, "{:?}, {answer:?}", self.sending);
@@ -351,7 +267,7 @@ impl<S: Session> Host<S> {
             return;
         }
         self.sending = None;
-        if let Sent::Read(len @ 1..) = answer {
+        if let SendAnswer::Read(len @ 1..) = answer {
             self.sent.extend(rdt_proto::files::data_header(len));
             self.sent.resize(self.sent.len() + len as usize, 7);
         }
@@ -382,7 +298,7 @@ impl<S: Session> Host<S> {
             let taken = message.push(rest);
             rest = rest.get(taken..).unwrap_or_default();
             match message.message() {
-                Ok(Some(Message::Data { len })) => rest = rest.get(len as usize..).unwrap_or_default(),
+                Ok(Some(SessionMessage::Data { len })) => rest = rest.get(len as usize..).unwrap_or_default(),
                 Ok(Some(_)) => {}
                 // The last one was cut off.
                 Ok(None) => assert!(rest.is_empty()),
@@ -400,9 +316,12 @@ impl<S: Session> Host<S> {
 /// If a law does not hold.
 pub fn server(bytes: &[u8]) {
     let Ok(calls) = Vec::<Call<'_>>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let mut host =
-        Host::new(Server::new(ServerConfig { max_length: 200, drain_limit: 300, ..ServerConfig::default() }));
-    host.call(&Call::Message(Sample::Hello, 0));
+    let mut host = Host::new(FileServer::new(FileServerConfig {
+        max_length: 200,
+        drain_limit: 300,
+        ..FileServerConfig::default()
+    }));
+    host.call(&Call::Message(Sample::Version, 0));
     for call in &calls {
         match *call {
             Call::Own(Own::Leave) => host.session.leave(ErrorCode::Busy),
@@ -421,8 +340,8 @@ pub fn server(bytes: &[u8]) {
 /// If a law does not hold.
 pub fn client(bytes: &[u8]) {
     let Ok(calls) = Vec::<Call<'_>>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let mut host = Host::new(Client::new());
-    host.call(&Call::Message(Sample::Hello, 0));
+    let mut host = Host::new(FileClient::new());
+    host.call(&Call::Message(Sample::Version, 0));
     let (mut asked, mut answered, mut ended) = (0, 0, None);
     for call in &calls {
         match *call {
@@ -441,17 +360,17 @@ pub fn client(bytes: &[u8]) {
     assert_eq!(Some(asked), ended.map(|unanswered: usize| answered + unanswered), "{answered} answers");
 }
 
-fn note(event: Option<Event<'_>>, answered: &mut usize, ended: &mut Option<usize>) {
+fn note(event: Option<SessionEvent<'_>>, answered: &mut usize, ended: &mut Option<usize>) {
     assert!(event.is_none() || ended.is_none(), "an event after the last one: {event:?}");
     match event {
-        None | Some(Event::Entry { .. } | Event::Leaving { .. }) => {}
-        Some(Event::Ended { unanswered, .. }) => *ended = Some(unanswered),
+        None | Some(SessionEvent::Entry { .. } | SessionEvent::Leaving { .. }) => {}
+        Some(SessionEvent::Ended { unanswered, .. }) => *ended = Some(unanswered),
         Some(_) => *answered += 1,
     }
 }
 
 /// Starts a request. Returns whether one has started.
-fn start(client: &mut Client, own: Own) -> bool {
+fn start(client: &mut FileClient, own: Own) -> bool {
     let was_ready = client.is_ready();
     let started = match own {
         Own::Put { flags, kind, length, offset } => client.put(&PutRequest {

@@ -2,8 +2,11 @@
 
 use heapless::Deque;
 
-use super::MAX_OPEN_REQUESTS;
 use crate::ftp::StorageError;
+
+/// The number of requests whose answers are open. [`FileClient::is_ready`](super::FileClient::is_ready) is false while
+/// there are as many.
+pub const MAX_OPEN_REQUESTS: usize = 512;
 
 /// The open requests, by number.
 #[derive(Clone, Debug)]

@@ -1,14 +1,16 @@
 //! The calls of a driver.
 
-use super::{Client, Failure, Get, Pending, State};
-use crate::files::event::Ended;
+use super::{Failure, FileClient, Get, Pending, State};
+use crate::files::event::SessionEnd;
 use crate::files::incoming::{Operation, Update};
-use crate::files::message::{Flags, Message};
-use crate::files::request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
+use crate::files::message::{Flags, SessionMessage};
+use crate::files::request::{
+    Cause, Committed, FileOutput, FileSession, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, Target,
+};
 use crate::files::sealed::Sealed;
 use crate::ftp::{ErrorCode, Unasked};
 
-impl Client {
+impl FileClient {
     /// Processes content. Returns how many bytes are consumed, and whether more input may be processed.
     fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
         let len = self.reader.content_in(input.len());
@@ -33,7 +35,7 @@ impl Client {
         };
         if !is_valid {
             self.writer.abort(ErrorCode::Malformed);
-            self.end(Ended::Violation);
+            self.end(SessionEnd::Violation);
         }
         (consumed, true)
     }
@@ -43,9 +45,9 @@ impl Client {
     }
 }
 
-impl Sealed for Client {}
+impl Sealed for FileClient {}
 
-impl Session for Client {
+impl FileSession for FileClient {
     fn handle_input(&mut self, unread: &[u8]) -> usize {
         if self.event == Pending::Polled {
             self.event = Pending::None;
@@ -66,32 +68,32 @@ impl Session for Client {
     fn handle_peer_closed(&mut self) {
         // A server closes after its client. Before, it has lost what is open.
         self.writer.close();
-        self.end(Ended::Closed);
+        self.end(SessionEnd::Closed);
     }
 
     fn handle_lost(&mut self, code: Option<ErrorCode>) {
         self.writer.lose();
-        self.end(Ended::Lost(code));
+        self.end(SessionEnd::Lost(code));
     }
 
-    fn poll_receive(&mut self) -> Option<Receive<'_>> {
+    fn poll_receive(&mut self) -> Option<ReceiveRequest<'_>> {
         let Get { number, incoming, .. } = self.receiving.as_mut()?;
         Some(match incoming.poll()? {
             Operation::Prepare => match self.file.message() {
-                Ok(Some(Message::File { kind, metadata, length, offset, .. })) => {
+                Ok(Some(SessionMessage::File { kind, metadata, length, offset, .. })) => {
                     let (number, flags) = (*number, Flags::empty());
-                    Receive::Create(Target { number, path: None, kind, metadata, length, offset, flags })
+                    ReceiveRequest::Create(Target { number, path: None, kind, metadata, length, offset, flags })
                 }
                 // The FILE is kept until storage has prepared the file.
                 Ok(_) | Err(_) => return None,
             },
-            Operation::Write { offset, len } => Receive::Write { offset, len },
-            Operation::Commit { digest } => Receive::Commit { digest },
-            Operation::Discard(cause) => Receive::Discard(cause),
+            Operation::Write { offset, len } => ReceiveRequest::Write { offset, len },
+            Operation::Commit { digest } => ReceiveRequest::Commit { digest },
+            Operation::Discard(cause) => ReceiveRequest::Discard(cause),
         })
     }
 
-    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked> {
+    fn answer_receive(&mut self, answer: ReceiveAnswer) -> Result<(), Unasked> {
         let Get { number, incoming, failure } = self.receiving.as_mut().ok_or(Unasked)?;
         match incoming.answer(answer)? {
             Update::Progress => {}
@@ -106,14 +108,14 @@ impl Session for Client {
         Ok(())
     }
 
-    fn poll_send(&mut self, room: usize) -> Option<Send<'_>> {
+    fn poll_send(&mut self, room: usize) -> Option<SendRequest<'_>> {
         if !self.writer.is_ready() {
             return None;
         }
         self.sending.as_mut()?.outgoing.poll(room)
     }
 
-    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked> {
+    fn answer_send(&mut self, answer: SendAnswer<'_>) -> Result<(), Unasked> {
         let put = self.sending.as_mut().ok_or(Unasked)?;
         if let Some(error) = put.outgoing.answer(&answer)? {
             let number = put.number;
@@ -131,7 +133,7 @@ impl Session for Client {
         Ok(())
     }
 
-    fn poll_output(&mut self) -> Option<Output<'_>> {
+    fn poll_output(&mut self) -> Option<FileOutput<'_>> {
         self.advance();
         self.writer.poll()
     }

@@ -1,14 +1,16 @@
 //! The calls of a driver.
 
-use super::{Peer, Put, Server, Task};
+use super::{FileServer, Peer, Put, Task};
 use crate::files::incoming::{Operation, Update, in_file};
-use crate::files::message::Message;
+use crate::files::message::SessionMessage;
 use crate::files::path::{FilePath, RawPath};
-use crate::files::request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
+use crate::files::request::{
+    Cause, Committed, FileOutput, FileSession, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, Target,
+};
 use crate::files::sealed::Sealed;
 use crate::ftp::{ErrorCode, Unasked};
 
-impl Server {
+impl FileServer {
     /// Processes content. Returns how many bytes are consumed, and whether more input may be processed.
     fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
         let len = self.reader.content_in(input.len());
@@ -49,9 +51,9 @@ impl Server {
     }
 }
 
-impl Sealed for Server {}
+impl Sealed for FileServer {}
 
-impl Session for Server {
+impl FileSession for FileServer {
     fn handle_input(&mut self, unread: &[u8]) -> usize {
         let (mut taken, mut goes_on) = (0, true);
         while goes_on && self.peer != Peer::Lost {
@@ -81,24 +83,24 @@ impl Session for Server {
         self.lose();
     }
 
-    fn poll_receive(&mut self) -> Option<Receive<'_>> {
+    fn poll_receive(&mut self) -> Option<ReceiveRequest<'_>> {
         let Put { number, incoming } = self.receiving.as_mut()?;
         Some(match incoming.poll()? {
             Operation::Prepare => match self.put.message() {
-                Ok(Some(Message::Put { flags, kind, metadata, length, offset, path })) => {
+                Ok(Some(SessionMessage::Put { flags, kind, metadata, length, offset, path })) => {
                     let (number, path) = (*number, path.check().ok());
-                    Receive::Create(Target { number, path, kind, metadata, length, offset, flags })
+                    ReceiveRequest::Create(Target { number, path, kind, metadata, length, offset, flags })
                 }
                 // The PUT is kept until storage has prepared the file.
                 Ok(_) | Err(_) => return None,
             },
-            Operation::Write { offset, len } => Receive::Write { offset, len },
-            Operation::Commit { digest } => Receive::Commit { digest },
-            Operation::Discard(cause) => Receive::Discard(cause),
+            Operation::Write { offset, len } => ReceiveRequest::Write { offset, len },
+            Operation::Commit { digest } => ReceiveRequest::Commit { digest },
+            Operation::Discard(cause) => ReceiveRequest::Discard(cause),
         })
     }
 
-    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked> {
+    fn answer_receive(&mut self, answer: ReceiveAnswer) -> Result<(), Unasked> {
         let Put { number, incoming } = self.receiving.as_mut().ok_or(Unasked)?;
         match incoming.answer(answer)? {
             Update::Progress => {}
@@ -116,7 +118,7 @@ impl Session for Server {
         Ok(())
     }
 
-    fn poll_send(&mut self, room: usize) -> Option<Send<'_>> {
+    fn poll_send(&mut self, room: usize) -> Option<SendRequest<'_>> {
         if !self.writer.is_ready() {
             return None;
         }
@@ -124,16 +126,18 @@ impl Session for Server {
             Task::Send(outgoing) => outgoing.poll(room),
             Task::NextEntry => {
                 self.sending = Task::EntryAsked;
-                Some(Send::NextEntry)
+                Some(SendRequest::NextEntry)
             }
             Task::Ask => {
                 self.sending = Task::Asked;
                 // Paths that break a rule were refused, and only these requests start the task.
                 match self.read.message().ok().flatten()? {
-                    Message::Get { path, have, .. } => Some(Send::Open { path: path.check().ok()?, have }),
-                    Message::Stat { flags, path } => Some(Send::Stat { flags, path: path.check().ok()? }),
-                    Message::List { flags, folder, after } => {
-                        Some(Send::List { flags, folder: checked(folder), after: checked(after) })
+                    SessionMessage::Get { path, have, .. } => {
+                        Some(SendRequest::Open { path: path.check().ok()?, have })
+                    }
+                    SessionMessage::Stat { flags, path } => Some(SendRequest::Stat { flags, path: path.check().ok()? }),
+                    SessionMessage::List { flags, folder, after } => {
+                        Some(SendRequest::List { flags, folder: checked(folder), after: checked(after) })
                     }
                     _ => None,
                 }
@@ -142,7 +146,7 @@ impl Session for Server {
         }
     }
 
-    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked> {
+    fn answer_send(&mut self, answer: SendAnswer<'_>) -> Result<(), Unasked> {
         self.handle_sent(&answer)
     }
 
@@ -163,7 +167,7 @@ impl Session for Server {
         Ok(())
     }
 
-    fn poll_output(&mut self) -> Option<Output<'_>> {
+    fn poll_output(&mut self) -> Option<FileOutput<'_>> {
         self.advance();
         self.writer.poll()
     }

@@ -92,8 +92,8 @@ pub(super) fn replaceable(folder: &Dir, name: &OsStr, if_taken: IfTaken) -> io::
     }
 }
 
-/// A name beside `name`, which is taken: `report.5f3a9c2177e0d4b8.pdf` for `report.pdf`. It is random, so that its choice
-/// takes one attempt, however many files want the same name.
+/// A name beside `name`, which is taken: `report.5f3a9c2177e0d4b8.pdf` for `report.pdf`. It is random, so that its
+/// choice takes one attempt, however many files want the same name.
 pub(super) fn other_name(name: &OsStr) -> io::Result<OsString> {
     /// The longest name of most file systems, in bytes.
     const LONGEST: usize = 255;
