@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::files::{FileKind, FilePath, Flags, SESSION_VERSION};
+use crate::files::{FileKind, FilePath, Flags, PathError, SESSION_VERSION};
 use crate::ftp::ErrorCode;
 
 const NONE: Metadata = Metadata { modified: None, mode: None };
