@@ -351,8 +351,8 @@ pub fn client(bytes: &[u8]) {
         }
     }
     host.end();
-    for _ in 0..2_000 {
-        note(host.session.poll_event(), &mut answered, &mut ended);
+    while let Some(event) = host.session.poll_event() {
+        note(Some(event), &mut answered, &mut ended);
         host.read();
     }
     host.end();
