@@ -2,7 +2,7 @@
 //! beside each of them.
 //!
 //! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each on
-//! a new connection. The server must allow it: see [`memory_file`](crate::memory_file).
+//! a new connection. The server must allow it: see [`memory_file`].
 
 use crate::attempts::Attempts;
 use crate::binding;
