@@ -1,8 +1,8 @@
 //! Measures the path to a server from memory to memory: the rate up and down, and the time of small requests alone and
 //! beside each of them.
 //!
-//! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each
-//! on a new connection. The server must allow it: see [`memory_file`](crate::memory_file).
+//! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each on
+//! a new connection. The server must allow it: see [`memory_file`].
 
 use crate::attempts::Attempts;
 use crate::binding;
@@ -35,8 +35,8 @@ const BULK: u64 = 1 << 40;
 /// The threads that make small requests. A thread also waits for the end of its connection, which sends its last packet
 /// a few times.
 const THREADS: u32 = 12;
-/// The interval of small requests. More than a hundred a second would exceed the quota of a host (`--per-host`), in
-/// which an ended connection counts for a second.
+/// The interval of small requests. More than a hundred a second would exceed the quota of a host (`--per-host`), in which
+/// an ended connection counts for a second.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// The part of a bulk transfer that does not count, because its window still grows.
 const WARM_UP: f64 = 0.2;

@@ -33,7 +33,7 @@ struct Log {
     has_failed: bool,
 }
 
-/// Opens the log file at `path`, for [`write`]. Returns its folder, or `None` if there is none: lines then go to the
+/// Opens the log file at `path`, for [`write()`]. Returns its folder, or `None` if there is none: lines then go to the
 /// standard output, and the standard error output says so.
 ///
 /// # Errors
