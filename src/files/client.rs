@@ -20,10 +20,10 @@ use heapless::Deque;
 use super::encoded::Encoded;
 use super::event::{Failure, SessionEnd, SessionEvent};
 use super::incoming::Incoming;
-use super::message::{SESSION_VERSION, SessionMessage};
+use super::message::{SESSION_VERSION, SessionMessage, is_border};
 use super::outgoing::Outgoing;
 use super::request::{Cause, Committed};
-use super::stream::{Parsed, Reader, Writer};
+use super::stream::{Content, Parsed, Reader, Writer};
 use crate::ftp::ErrorCode;
 use open::{OpenRequests, Slot};
 
@@ -49,6 +49,8 @@ pub struct FileClient {
     /// A file that did not arrive.
     not_received: Option<(u32, Failure)>,
     state: State,
+    /// How the stream has ended while the last message of the server waits for storage.
+    stream_end: Option<SessionEnd>,
 }
 
 /// The PUT whose content leaves.
@@ -112,6 +114,7 @@ impl FileClient {
             event: Pending::None,
             not_received: None,
             state: State::Open,
+            stream_end: None,
         }
     }
 
@@ -190,9 +193,7 @@ impl FileClient {
     fn may_handle(&self, message: Parsed) -> bool {
         match message {
             Parsed::File { .. } => self.receiving.is_none() && self.not_received.is_none() && !self.is_queue_full(),
-            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
-                self.receiving.as_ref().is_none_or(|get| get.incoming.is_ready())
-            }
+            Parsed::Content(_) => self.receiving.as_ref().is_none_or(|get| get.incoming.is_ready()),
             Parsed::Version { .. }
             | Parsed::Put(_)
             | Parsed::Read { .. }
@@ -233,7 +234,9 @@ impl FileClient {
             },
             Parsed::Error { number, code } => self.handle_error(number, code),
             Parsed::File { number, offset, length } => match self.open.oldest_read(number) {
-                Some(Slot::Get { have }) if offset <= have && length.is_none_or(|length| offset <= length) => {
+                Some(Slot::Get { have_blocks })
+                    if is_border(offset, have_blocks) && length.is_none_or(|length| offset <= length) =>
+                {
                     self.reader.take(&mut self.file);
                     let incoming = Incoming::new(offset, length, u64::MAX);
                     self.receiving = Some(Get { number, incoming, failure: None });
@@ -241,7 +244,7 @@ impl FileClient {
                 }
                 Some(_) | None => false,
             },
-            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => self.handle_content(message),
+            Parsed::Content(content) => self.handle_content(content),
             // The reader keeps the message until the event is polled.
             Parsed::Status { number } if self.open.oldest_read(number) == Some(Slot::Stat) => {
                 self.open.answer(number);
@@ -289,24 +292,23 @@ impl FileClient {
     }
 
     /// Processes a message about the content of a GET. Returns false if there is none.
-    fn handle_content(&mut self, message: Parsed) -> bool {
+    fn handle_content(&mut self, content: Content) -> bool {
         self.reader.next();
         let Some(Get { number, incoming, failure }) = &mut self.receiving else { return false };
         // The next answer may follow the end of the content, while storage still works.
-        match message {
-            Parsed::Data { len } => self.reader.start_content(len),
-            Parsed::End { digest } => {
+        match content {
+            Content::Data { len } => self.reader.start_content(len),
+            Content::End { digest } => {
                 if !incoming.end(Some(digest)) {
                     failure.get_or_insert(Failure::Length);
                 }
                 self.open.answer(*number);
             }
-            Parsed::Cancel { code } => {
+            Content::Cancel { code } => {
                 incoming.cancel(Cause::Interrupted);
                 failure.get_or_insert(Failure::Server(code));
                 self.open.answer(*number);
             }
-            _ => return false,
         }
         self.finish_receiving();
         true
@@ -337,6 +339,15 @@ impl FileClient {
             }
             None if self.state != State::Open => self.writer.close(),
             None => {}
+        }
+    }
+
+    /// The stream has ended. What has arrived is processed first.
+    fn end_stream(&mut self, end: SessionEnd) {
+        if self.event == Pending::None && self.reader.holds_message() {
+            self.stream_end.get_or_insert(end);
+        } else {
+            self.end(end);
         }
     }
 

@@ -33,8 +33,8 @@ const OPTIONAL: u8 = 128;
 
 /// The bytes of one message, encoded or received.
 ///
-/// [`encode`](Self::encode) produces them from a [`SessionMessage`]. [`push`](Self::push) collects them from a stream in pieces
-/// of any size.
+/// [`encode`](Self::encode) produces them from a [`SessionMessage`]. [`push`](Self::push) collects them from a stream in
+/// pieces of any size.
 ///
 /// ```
 /// use rdt_proto::files::{Encoded, FilePath, Flags, SessionMessage};

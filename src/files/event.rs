@@ -90,7 +90,7 @@ pub enum Failure {
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionEnd {
-    /// Both sides have closed.
+    /// The server has closed: after this side did, or because it gave up.
     Closed,
     /// The connection was lost, or the peer aborted it with this code.
     Lost(Option<ErrorCode>),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            Created             END                 Queued
-//! Preparing ───────→ Ready ⇄ Writing ──→ Committing ──────→ Gone
+//! Preparing ───────→ Ready ⇄ Writing ──→ Committing ──────→ Gone        A folder goes from Preparing to Committing.
 //!     │ failed         └── failed, CANCEL ────┴──→ Discarding ──→ Gone
 //!     └───────────────────────────────────────────────────────→ Gone
 //! ```

@@ -80,12 +80,25 @@ impl<'a> Peaks<'a> {
     /// Whether a transfer may begin at this position: at 0, or behind one of the subtrees.
     #[must_use]
     pub fn has_border(&self, offset: u64) -> bool {
-        offset == 0 || self.iter().any(|(end, _)| end.saturating_mul(BLOCK_BYTES) == offset)
+        is_border(offset, self.blocks)
     }
 
     pub(super) const fn values(&self) -> &'a [u8] {
         self.values
     }
+}
+
+/// Whether a transfer to someone with `blocks` blocks may begin at this position.
+///
+/// The subtrees are as large as the bits of the number of blocks, the largest one first. So a border has its highest
+/// bits, and zeros behind them.
+pub(super) const fn is_border(offset: u64, blocks: u64) -> bool {
+    let border = offset / BLOCK_BYTES;
+    let below = match border.checked_ilog2() {
+        Some(_) => (1 << border.trailing_zeros()) - 1,
+        None => u64::MAX,
+    };
+    offset.is_multiple_of(BLOCK_BYTES) && border == blocks & !below
 }
 
 impl fmt::Debug for Peaks<'_> {

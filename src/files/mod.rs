@@ -63,15 +63,16 @@
 //!   the other one has, if it remembers the chaining values of blocks. A server that does not may answer without peaks,
 //!   and begin at 0.
 //! - A file that shrinks or changes while it is sent ends with CANCEL. It is never padded.
-//! - A request with a path that breaks a rule, or with a critical flag that the server does not know, is refused.
+//! - A request with a path that breaks a rule, or with a critical flag that the server does not know, is refused, and
+//!   a GET of a folder. A message that is longer than [`MAX_SESSION_MESSAGE`] ends the connection.
 //! - The server closes after the client has closed and every request is answered. A client that closes in the midst of
 //!   content has stopped, as if the connection had broken. A GET is stopped only so.
-//! - After LEAVE every further request is refused.
+//! - After LEAVE, and shortly before, every further request is refused.
 //!
 //! # The machines
 //!
-//! [`FileClient`] and [`FileServer`] share the methods of [`FileSession`]. They use no datagrams, sockets, disks or clocks,
-//! allocate nothing, and copy no content. They compare no digests and compute none: storage does, while the content
+//! [`FileClient`] and [`FileServer`] share the methods of [`FileSession`]. They use no datagrams, sockets, disks or
+//! clocks, allocate nothing, and copy no content. They compare no digests and compute none: storage does, while the content
 //! passes. Each has two halves, so content may flow in both directions at once.
 //!
 //! | session | [`Connection`](crate::connection::Connection) |

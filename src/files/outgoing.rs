@@ -1,8 +1,8 @@
 //! Content from storage to the stream.
 //!
 //! ```text
-//! Ready ⇄ Reading ──→ Hashing ──→ SessionEnd: END
-//!   └────────┴─── failed, stopped, shrunk ──→ SessionEnd: CANCEL
+//! Ready ⇄ Reading ──→ Hashing ──→ Ended: END
+//!   └────────┴─── failed, stopped, shrunk ──→ Ended: CANCEL
 //! ```
 
 use super::encoded::MESSAGE_HEADER;
@@ -53,15 +53,10 @@ impl Outgoing {
 
     pub(super) fn poll(&mut self, room: usize) -> Option<SendRequest<'static>> {
         let (step, request) = match self.step {
-            Step::Ready => match self.length.map(|length| length.checked_sub(self.position)) {
-                // The file has become shorter than what the peer has of it.
-                Some(None) => {
-                    self.step = Step::Ended(Err(ErrorCode::StorageFailed));
-                    return None;
-                }
-                Some(Some(0)) => (Step::Hashing, SendRequest::Digest),
+            Step::Ready => match self.length.map(|length| length.saturating_sub(self.position)) {
+                Some(0) => (Step::Hashing, SendRequest::Digest),
                 rest => {
-                    let rest = rest.flatten().unwrap_or(u64::MAX);
+                    let rest = rest.unwrap_or(u64::MAX);
                     let room = u32::try_from(room.saturating_sub(MESSAGE_HEADER)).unwrap_or(u32::MAX);
                     let len = u32::try_from(rest).unwrap_or(u32::MAX).min(room);
                     if len == 0 {

@@ -8,8 +8,9 @@ use crate::ftp::{ErrorCode, StorageError, Unasked};
 /// that it can grow.
 ///
 /// A session has two halves, each with at most one outstanding request to storage: one receives content, and the other
-/// sends it. Any call is legal at any time and in any order. A driver repeats input, requests, outputs and events until
-/// none of them makes progress, and that after each change of the connection or of storage.
+/// sends it. Any call is legal at any time and in any order. A driver repeats
+/// rounds of input, requests, outputs and events, in this order, until one makes no progress, and that after each change
+/// of the connection or of storage: the input may hold back a message that waits for the answer to a request.
 pub trait FileSession: super::sealed::Sealed {
     /// Processes the unconsumed bytes from the peer; returns how many to consume.
     ///
@@ -54,7 +55,7 @@ pub trait FileSession: super::sealed::Sealed {
 
     /// Returns the next action on the outgoing stream.
     ///
-    /// A [`SessionMessage`](FileOutput::Message) is returned until [`output_sent`](Self::output_sent) covers it. Other
+    /// A [`Message`](FileOutput::Message) is returned until [`output_sent`](Self::output_sent) covers it. Other
     /// outputs are returned once.
     fn poll_output(&mut self) -> Option<FileOutput<'_>>;
 
@@ -163,15 +164,16 @@ pub enum Committed {
 
 /// A request of the half that sends content.
 ///
-/// A file is open from [`SendAnswer::Opened`] until its [`Digest`](Self::Digest) is answered, a request fails, another
-/// file is opened, or the session ends.
+/// At a server, a file is open from [`SendAnswer::Opened`] until its [`Digest`](Self::Digest) is answered, a request
+/// fails, another file is opened, or the session ends. A client opens the file of a PUT itself, and closes it once the
+/// PUT is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendRequest<'a> {
     /// Server: opens a file for reading. → [`SendAnswer::Opened`]
     Open {
         /// The path. Open it beneath the storage folder, and follow no link out of that folder. A file that is queued
-        /// under it counts.
+        /// under it counts. A folder cannot be opened.
         path: FilePath<'a>,
         /// What the client has.
         have: Peaks<'a>,

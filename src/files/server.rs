@@ -13,18 +13,20 @@
 //! Both halves work at once. A request waits in the stream while its half serves an earlier one. PUTs are answered when
 //! their files are durable, so that one flush may serve many.
 
+mod sending;
 mod session;
+mod task;
 
 use heapless::Deque;
 
 use super::config::FileServerConfig;
 use super::encoded::Encoded;
 use super::incoming::Incoming;
-use super::message::{FileKind, Flags, SESSION_VERSION, SessionMessage};
-use super::outgoing::Outgoing;
-use super::request::{Cause, SendAnswer};
-use super::stream::{Parsed, ParsedPut, Reader, Writer};
-use crate::ftp::{ErrorCode, Unasked};
+use super::message::{FileKind, SESSION_VERSION, SessionMessage};
+use super::request::Cause;
+use super::stream::{Content, Parsed, ParsedPut, Reader, Writer};
+use crate::ftp::ErrorCode;
+use task::Task;
 
 /// The number of PUTs whose answers are open. Further ones wait.
 pub const MAX_OPEN_PUTS: usize = 256;
@@ -63,21 +65,6 @@ pub struct FileServer {
 struct Put {
     number: u32,
     incoming: Incoming,
-}
-
-/// What the sending half does.
-#[derive(Clone, Debug)]
-enum Task {
-    Idle,
-    /// Storage gets the request next.
-    Ask,
-    Asked,
-    Send(Outgoing),
-    /// Storage gets the request for the next entry next.
-    NextEntry,
-    EntryAsked,
-    /// ERROR follows.
-    Refuse(ErrorCode),
 }
 
 /// What is known of the peer's direction.
@@ -154,9 +141,7 @@ impl FileServer {
         match message {
             Parsed::Put(_) => self.receiving.is_none() && self.queued.len() + self.answers.len() < MAX_OPEN_PUTS,
             Parsed::Read { .. } => matches!(self.sending, Task::Idle),
-            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
-                self.receiving.as_ref().is_none_or(|put| put.incoming.is_ready())
-            }
+            Parsed::Content(_) => self.receiving.as_ref().is_none_or(|put| put.incoming.is_ready()),
             Parsed::Version { .. }
             | Parsed::Confirm { .. }
             | Parsed::Error { .. }
@@ -187,7 +172,7 @@ impl FileServer {
                 self.start_read(flags, is_allowed);
                 true
             }
-            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => self.handle_content(message),
+            Parsed::Content(content) => self.handle_content(content),
             Parsed::Confirm { .. }
             | Parsed::Error { .. }
             | Parsed::File { .. }
@@ -217,7 +202,7 @@ impl FileServer {
         let refusal = self.leaving.code().or({
             if !self.config.access.may_write() {
                 Some(ErrorCode::NotPermitted)
-            } else if length.is_some_and(|length| length > self.config.max_length) {
+            } else if length.unwrap_or(offset).max(offset) > self.config.max_length {
                 Some(ErrorCode::TooLarge)
             } else if !is_allowed {
                 Some(ErrorCode::NameNotAllowed)
@@ -232,34 +217,17 @@ impl FileServer {
         }
     }
 
-    fn start_read(&mut self, flags: Flags, is_allowed: bool) {
-        self.reader.take(&mut self.read);
-        self.read_number = self.next_number();
-        self.sending = if let Some(code) = self.leaving.code() {
-            Task::Refuse(code)
-        } else if !self.config.access.may_read() {
-            Task::Refuse(ErrorCode::NotPermitted)
-        } else if !is_allowed {
-            Task::Refuse(ErrorCode::NameNotAllowed)
-        } else if flags.is_beyond_this_version() {
-            Task::Refuse(ErrorCode::Malformed)
-        } else {
-            Task::Ask
-        };
-    }
-
     /// Processes a message about the content of a PUT. Returns false if there is none.
-    fn handle_content(&mut self, message: Parsed) -> bool {
+    fn handle_content(&mut self, content: Content) -> bool {
         self.reader.next();
         let Some(Put { number, incoming }) = &mut self.receiving else { return false };
-        let error = match message {
-            Parsed::Data { len } => {
+        let error = match content {
+            Content::Data { len } => {
                 self.reader.start_content(len);
                 None
             }
-            Parsed::End { digest } => (!incoming.end(Some(digest))).then_some(ErrorCode::Malformed),
-            Parsed::Cancel { code } => incoming.cancel(Cause::Interrupted).then_some(code),
-            _ => return false,
+            Content::End { digest } => (!incoming.end(Some(digest))).then_some(ErrorCode::Malformed),
+            Content::Cancel { code } => incoming.cancel(Cause::Interrupted).then_some(code),
         };
         if let Some(code) = error {
             // There is room, since a PUT starts only if there is.
@@ -285,65 +253,9 @@ impl FileServer {
         }
     }
 
-    /// Answers a request of the sending half.
-    fn answer(&mut self, message: &SessionMessage<'_>, next: Task) {
-        if self.peer == Peer::Lost {
-            self.sending = Task::Idle;
-        } else {
-            self.writer.put(message);
-            self.sending = next;
-        }
-    }
-
-    fn handle_sent(&mut self, answer: &SendAnswer<'_>) -> Result<(), Unasked> {
-        let (number, request) = (self.read_number, self.read.message().ok().flatten());
-        let (message, next) = match (&mut self.sending, request, *answer) {
-            (
-                Task::Asked,
-                Some(SessionMessage::Get { have, .. }),
-                SendAnswer::Opened { kind, metadata, length, offset },
-            ) => {
-                // What the client does not have cannot be left out.
-                let offset = if have.has_border(offset) { offset } else { 0 };
-                (
-                    SessionMessage::File { number, kind, metadata, length, offset },
-                    Task::Send(Outgoing::new(offset, length)),
-                )
-            }
-            (Task::Asked, Some(SessionMessage::Stat { .. }), SendAnswer::Status(status)) => {
-                (SessionMessage::Status { number, status }, Task::Idle)
-            }
-            (Task::Asked, Some(SessionMessage::List { .. }), SendAnswer::Listing) => {
-                self.sending = if self.peer == Peer::Lost { Task::Idle } else { Task::NextEntry };
-                return Ok(());
-            }
-            (Task::EntryAsked, _, SendAnswer::Entry(entry)) => {
-                (SessionMessage::Entry { number, entry }, Task::NextEntry)
-            }
-            (Task::EntryAsked, _, SendAnswer::NoEntry { has_more }) => {
-                (SessionMessage::Listed { number, has_more }, Task::Idle)
-            }
-            (Task::Asked | Task::EntryAsked, _, SendAnswer::Failed(error)) => {
-                (SessionMessage::Error { number, code: error.into() }, Task::Idle)
-            }
-            (Task::Send(outgoing), _, _) => {
-                outgoing.answer(answer)?;
-                if self.peer == Peer::Lost {
-                    self.sending = Task::Idle;
-                }
-                return Ok(());
-            }
-            (Task::Idle | Task::Ask | Task::Asked | Task::NextEntry | Task::EntryAsked | Task::Refuse(_), _, _) => {
-                return Err(Unasked);
-            }
-        };
-        self.answer(&message, next);
-        Ok(())
-    }
-
     /// Puts the next message that is due.
     fn advance(&mut self) {
-        if !self.writer.is_ready() {
+        if !self.writer.is_ready() || self.sending.awaits_storage() {
             return;
         }
         if let Some((number, code)) = self.answers.pop_front() {
@@ -376,10 +288,8 @@ impl FileServer {
         }
         self.finish_put();
         self.answers.clear();
-        match &self.sending {
-            Task::Asked | Task::EntryAsked => {}
-            Task::Send(outgoing) if outgoing.is_asked() => {}
-            Task::Idle | Task::Ask | Task::Send(_) | Task::NextEntry | Task::Refuse(_) => self.sending = Task::Idle,
+        if !self.sending.awaits_storage() {
+            self.sending = Task::Idle;
         }
     }
 

@@ -33,15 +33,7 @@ pub(super) enum Parsed {
         flags: Flags,
         is_allowed: bool,
     },
-    Data {
-        len: u32,
-    },
-    End {
-        digest: Digest,
-    },
-    Cancel {
-        code: ErrorCode,
-    },
+    Content(Content),
     Confirm {
         number: u32,
     },
@@ -69,6 +61,14 @@ pub(super) enum Parsed {
     },
 }
 
+/// A message about the content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Data { len: u32 },
+    End { digest: Digest },
+    Cancel { code: ErrorCode },
+}
+
 /// A PUT. `is_allowed`: its path keeps the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ParsedPut {
@@ -92,9 +92,9 @@ impl Reader {
         &self.message
     }
 
-    /// Whether a message or a part of one is here.
+    /// Whether a complete message is here.
     pub(super) fn holds_message(&self) -> bool {
-        !self.message.as_bytes().is_empty()
+        matches!(self.message.message(), Ok(Some(_)))
     }
 
     /// Drops the message.
@@ -143,9 +143,9 @@ impl From<SessionMessage<'_>> for Parsed {
                 let is_allowed = |path: Option<RawPath<'_>>| path.is_none_or(|path| path.check().is_ok());
                 Self::Read { flags, is_allowed: is_allowed(folder) && is_allowed(after) }
             }
-            SessionMessage::Data { len } => Self::Data { len },
-            SessionMessage::End { digest } => Self::End { digest },
-            SessionMessage::Cancel { code } => Self::Cancel { code },
+            SessionMessage::Data { len } => Self::Content(Content::Data { len }),
+            SessionMessage::End { digest } => Self::Content(Content::End { digest }),
+            SessionMessage::Cancel { code } => Self::Content(Content::Cancel { code }),
             SessionMessage::Confirm { number } => Self::Confirm { number },
             SessionMessage::Error { number, code } => Self::Error { number, code },
             SessionMessage::File { number, offset, length, .. } => Self::File { number, offset, length },
@@ -187,6 +187,11 @@ impl Writer {
 
     pub(super) const fn is_gone(&self) -> bool {
         matches!(self.end, End::Gone)
+    }
+
+    /// Whether this side still speaks.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.end, End::Open)
     }
 
     /// Whether the next message may be put, or content added to the stream.

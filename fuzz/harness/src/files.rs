@@ -1,16 +1,18 @@
 //! File sessions with many requests: any bytes of the peer, any calls, any answers of storage.
 #![allow(clippy::panic, reason = "a law that does not hold must fail")]
 
+mod client;
 mod sample;
+
+pub use client::client;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::files::{
-    Committed, Digest, Encoded, FileClient, FileKind, FileOutput, FileServer, FileServerConfig, FileSession, Flags,
-    MESSAGE_HEADER, Metadata, Peaks, PutRequest, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, SessionEvent,
-    SessionMessage,
+    Committed, Digest, Encoded, FileKind, FileOutput, FileServer, FileServerConfig, FileSession, MESSAGE_HEADER,
+    Metadata, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, SessionMessage,
 };
 use rdt_proto::ftp::ErrorCode;
-use sample::{Reply, Sample, SentSample, entry, message, path, status};
+use sample::{Reply, Sample, SentSample, entry, message, status};
 
 /// A call on a session.
 #[derive(Arbitrary, Debug)]
@@ -34,6 +36,7 @@ enum Call<'a> {
 enum Own {
     Put { flags: u8, kind: FileKind, length: Option<u8>, offset: u8 },
     Get,
+    Resume,
     Stat,
     List,
     Cancel,
@@ -273,25 +276,42 @@ impl<S: FileSession> Host<S> {
         }
     }
 
-    /// After the connection is lost and storage has answered everything, nothing is left. All output is messages.
-    fn end(&mut self) {
-        self.session.handle_lost(None);
-        self.is_over = true;
-        for _ in 0..20 {
+    /// Makes rounds in which storage answers everything, until nothing changes.
+    fn run(&mut self) {
+        loop {
+            let before = (self.input.len(), self.sent.len(), self.queued, self.is_over);
             self.read();
             self.receive();
             self.send(100);
+            let is_asked = self.receiving.is_some() || self.sending.is_some();
             if self.receiving.is_some() {
                 self.answer_receive(Reply::Fits);
             }
             if self.sending.is_some() {
                 self.answer_send(Reply::Fits);
             }
+            if self.queued > 0 {
+                self.call(&Call::Committed(Committed::Durable));
+            }
+            self.write(usize::MAX);
+            if before == (self.input.len(), self.sent.len(), self.queued, self.is_over) && !is_asked {
+                return;
+            }
         }
-        while self.queued > 0 {
-            self.call(&Call::Committed(Committed::Durable));
-        }
-        self.write(9);
+    }
+
+    /// The peer closes, and storage answers everything.
+    fn close(&mut self) {
+        self.run();
+        self.session.handle_peer_closed();
+        self.run();
+    }
+
+    /// After the connection is lost and storage has answered everything, nothing is left. All output is messages.
+    fn end(&mut self) {
+        self.session.handle_lost(None);
+        self.is_over = true;
+        self.run();
         assert_eq!((self.part, self.receiving, self.sending), (None, None, None), "an unfinished file is left");
         let (mut rest, mut message) = (&self.sent[..], Encoded::new());
         while !rest.is_empty() {
@@ -329,71 +349,7 @@ pub fn server(bytes: &[u8]) {
             _ => host.call(call),
         }
     }
+    host.close();
+    assert!(host.is_over && host.session.is_done(), "a closed session has not ended: {:?}", host.session);
     host.end();
-    assert!(host.session.is_done());
-}
-
-/// Makes any calls on a client. Each request has one answer, or counts as unanswered.
-///
-/// # Panics
-///
-/// If a law does not hold.
-pub fn client(bytes: &[u8]) {
-    let Ok(calls) = Vec::<Call<'_>>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let mut host = Host::new(FileClient::new());
-    host.call(&Call::Message(Sample::Version, 0));
-    let (mut asked, mut answered, mut ended) = (0, 0, None);
-    for call in &calls {
-        match *call {
-            Call::Own(Own::Event) => note(host.session.poll_event(), &mut answered, &mut ended),
-            Call::Own(own) => asked += usize::from(start(&mut host.session, own)),
-            _ => host.call(call),
-        }
-    }
-    host.end();
-    while let Some(event) = host.session.poll_event() {
-        note(Some(event), &mut answered, &mut ended);
-        host.read();
-    }
-    host.end();
-    assert!(host.session.is_done(), "{:?}", host.session);
-    assert_eq!(Some(asked), ended.map(|unanswered: usize| answered + unanswered), "{answered} answers");
-}
-
-fn note(event: Option<SessionEvent<'_>>, answered: &mut usize, ended: &mut Option<usize>) {
-    assert!(event.is_none() || ended.is_none(), "an event after the last one: {event:?}");
-    match event {
-        None | Some(SessionEvent::Entry { .. } | SessionEvent::Leaving { .. }) => {}
-        Some(SessionEvent::Ended { unanswered, .. }) => *ended = Some(unanswered),
-        Some(_) => *answered += 1,
-    }
-}
-
-/// Starts a request. Returns whether one has started.
-fn start(client: &mut FileClient, own: Own) -> bool {
-    let was_ready = client.is_ready();
-    let started = match own {
-        Own::Put { flags, kind, length, offset } => client.put(&PutRequest {
-            path: path(),
-            kind,
-            metadata: Metadata::default(),
-            length: length.map(Into::into),
-            offset: offset.into(),
-            flags: Flags::from_bits_retain(flags),
-        }),
-        Own::Get => client.get(path(), Peaks::NONE),
-        Own::Stat => client.stat(path(), Flags::empty()),
-        Own::List => client.list(None, None, Flags::empty()),
-        Own::Cancel => {
-            client.cancel_put(ErrorCode::Cancelled);
-            return false;
-        }
-        Own::Finish => {
-            client.finish();
-            return false;
-        }
-        Own::Event | Own::Leave => return false,
-    };
-    assert_eq!(started.is_ok(), was_ready);
-    was_ready
 }

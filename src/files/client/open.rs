@@ -4,8 +4,8 @@ use heapless::Deque;
 
 use crate::ftp::StorageError;
 
-/// The number of requests whose answers are open. [`FileClient::is_ready`](super::FileClient::is_ready) is false while
-/// there are as many.
+/// The number of requests from the oldest unanswered one on. [`FileClient::is_ready`](super::FileClient::is_ready) is
+/// false while there are as many.
 pub const MAX_OPEN_REQUESTS: usize = 512;
 
 /// The open requests, by number.
@@ -24,9 +24,8 @@ pub(super) enum Slot {
     Put {
         failed: Option<StorageError>,
     },
-    /// `have`: the bytes that this side has.
     Get {
-        have: u64,
+        have_blocks: u64,
     },
     Stat,
     List,

@@ -18,8 +18,8 @@ pub struct PutRequest<'a> {
     pub metadata: Metadata,
     /// The length in bytes; `None` if it is not known yet.
     pub length: Option<u64>,
-    /// The position at which the content begins: 0, or a border of the peaks in a [`Status`](crate::files::Status) with which
-    /// the file begins.
+    /// The position at which the content begins: 0, or a border of the peaks in a [`Status`](crate::files::Status) with
+    /// which the file begins.
     pub offset: u64,
     /// [`Flags::REPLACE`] and [`Flags::KEEP`].
     pub flags: Flags,
@@ -41,6 +41,8 @@ impl FileClient {
     }
 
     /// Cuts the content short that leaves. The server answers its PUT by ERROR with this code.
+    ///
+    /// It comes too late for content that has left with its digest: the server may confirm it.
     pub fn cancel_put(&mut self, code: ErrorCode) {
         if let Some(put) = &mut self.sending {
             put.outgoing.stop(code);
@@ -53,7 +55,7 @@ impl FileClient {
     /// [`TooLate`] if the client is not [ready](Self::is_ready).
     pub fn get(&mut self, path: FilePath<'_>, have: Peaks<'_>) -> Result<u32, TooLate> {
         let message = SessionMessage::Get { flags: Flags::empty(), path: path.into(), have };
-        self.start(Slot::Get { have: have.bytes() }, &message)
+        self.start(Slot::Get { have_blocks: have.blocks() }, &message)
     }
 
     /// Asks what is under a path. Returns the number of the request.
@@ -64,8 +66,8 @@ impl FileClient {
         self.start(Slot::Stat, &SessionMessage::Stat { flags, path: path.into() })
     }
 
-    /// Asks for the entries of a folder, behind the entry `after` of an earlier list; `None` for the outermost folder and
-    /// for its first entry. Returns the number of the request.
+    /// Asks for the entries of a folder, behind the entry `after` of an earlier list; `None` for the outermost folder
+    /// and for its first entry. Returns the number of the request.
     ///
     /// # Errors
     /// [`TooLate`] if the client is not [ready](Self::is_ready).

@@ -61,6 +61,11 @@ impl FileSession for FileClient {
                 if self.reader.expects_content() { self.take_content(rest) } else { self.take_message(rest) };
             taken += consumed;
         }
+        if let Some(end) = self.stream_end
+            && !self.reader.holds_message()
+        {
+            self.end(end);
+        }
         let is_writing = self.receiving.as_ref().is_some_and(|get| get.incoming.is_writing());
         if self.is_over() && !is_writing { unread.len() } else { taken }
     }
@@ -68,12 +73,12 @@ impl FileSession for FileClient {
     fn handle_peer_closed(&mut self) {
         // A server closes after its client. Before, it has lost what is open.
         self.writer.close();
-        self.end(SessionEnd::Closed);
+        self.end_stream(SessionEnd::Closed);
     }
 
     fn handle_lost(&mut self, code: Option<ErrorCode>) {
         self.writer.lose();
-        self.end(SessionEnd::Lost(code));
+        self.end_stream(SessionEnd::Lost(code));
     }
 
     fn poll_receive(&mut self) -> Option<ReceiveRequest<'_>> {

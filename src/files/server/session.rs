@@ -1,6 +1,7 @@
 //! The calls of a driver.
 
-use super::{FileServer, Peer, Put, Task};
+use super::task::Task;
+use super::{FileServer, Peer, Put};
 use crate::files::incoming::{Operation, Update, in_file};
 use crate::files::message::SessionMessage;
 use crate::files::path::{FilePath, RawPath};
@@ -56,14 +57,16 @@ impl Sealed for FileServer {}
 impl FileSession for FileServer {
     fn handle_input(&mut self, unread: &[u8]) -> usize {
         let (mut taken, mut goes_on) = (0, true);
-        while goes_on && self.peer != Peer::Lost {
+        while goes_on && self.peer != Peer::Lost && self.writer.is_open() {
             let rest = unread.get(taken..).unwrap_or_default();
             let consumed;
             (consumed, goes_on) =
                 if self.reader.expects_content() { self.take_content(rest) } else { self.take_message(rest) };
             taken += consumed;
         }
-        if self.peer == Peer::Lost && !self.receiving.as_ref().is_some_and(|put| put.incoming.is_writing()) {
+        if (self.peer == Peer::Lost || !self.writer.is_open())
+            && !self.receiving.as_ref().is_some_and(|put| put.incoming.is_writing())
+        {
             taken = unread.len();
         }
         self.is_drained = taken == unread.len() && !self.reader.holds_message();
@@ -119,6 +122,8 @@ impl FileSession for FileServer {
     }
 
     fn poll_send(&mut self, room: usize) -> Option<SendRequest<'_>> {
+        // Answers to PUTs that are due do not wait for the end of a long file.
+        self.advance();
         if !self.writer.is_ready() {
             return None;
         }
