@@ -192,6 +192,8 @@ impl FileClient {
     /// Whether the half for this message has finished the earlier ones.
     fn may_handle(&self, message: Parsed) -> bool {
         match message {
+            // Within the content of another one it is never in place.
+            Parsed::File { .. } if self.receiving.as_ref().is_some_and(|get| get.incoming.is_open()) => true,
             Parsed::File { .. } => self.receiving.is_none() && self.not_received.is_none() && !self.is_queue_full(),
             Parsed::Content(_) => self.receiving.as_ref().is_none_or(|get| get.incoming.is_ready()),
             Parsed::Version { .. }
@@ -233,6 +235,7 @@ impl FileClient {
                 Some(_) | None => false,
             },
             Parsed::Error { number, code } => self.handle_error(number, code),
+            Parsed::File { .. } if self.receiving.is_some() => false,
             Parsed::File { number, offset, length } => match self.open.oldest_read(number) {
                 Some(Slot::Get { have_blocks })
                     if is_border(offset, have_blocks) && length.is_none_or(|length| offset <= length) =>

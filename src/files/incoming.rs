@@ -85,6 +85,11 @@ impl Incoming {
         has_no_work && self.stream == Stream::Open
     }
 
+    /// Whether the end of the content has not arrived.
+    pub(super) fn is_open(&self) -> bool {
+        self.stream == Stream::Open
+    }
+
     /// Whether storage uses bytes of the input.
     pub(super) const fn is_writing(&self) -> bool {
         matches!(self.step, Step::Writing(_))

@@ -85,7 +85,7 @@
 //! | [`FileOutput::Close`] | `close()` |
 //! | [`FileOutput::Abort`] | `abort(code.value())` |
 //! | [`handle_peer_closed`](FileSession::handle_peer_closed) | `is_finished_reading()`, and `ended()` is `None` or `Finished` |
-//! | [`handle_lost`](FileSession::handle_lost) | `is_finished_reading()`, and `ended()` is anything else |
+//! | [`handle_lost`](FileSession::handle_lost) | `ended()` is anything else; at a client also `is_finished_reading()` |
 //!
 //! Repeat these steps after each datagram, timeout and answer of storage, until none of them makes progress.
 //!

@@ -22,6 +22,9 @@ pub trait FileSession: super::sealed::Sealed {
     fn handle_peer_closed(&mut self);
 
     /// Reports that the connection ended in another way: it was lost, or the peer aborted it with `code`.
+    ///
+    /// A client first processes what has arrived, which may be answers. A server hears of it at once: its input may wait
+    /// for room in a stream that takes nothing any more. It drops the rest.
     fn handle_lost(&mut self, code: Option<ErrorCode>);
 
     /// Returns the next request of the half that receives content. Each is returned once, and the next one follows only

@@ -139,6 +139,8 @@ impl FileServer {
     /// Whether the half for this message has finished the earlier ones.
     fn may_handle(&self, message: Parsed) -> bool {
         match message {
+            // Within the content of another one it is never in place.
+            Parsed::Put(_) if self.receiving.as_ref().is_some_and(|put| put.incoming.is_open()) => true,
             Parsed::Put(_) => self.receiving.is_none() && self.queued.len() + self.answers.len() < MAX_OPEN_PUTS,
             Parsed::Read { .. } => matches!(self.sending, Task::Idle),
             Parsed::Content(_) => self.receiving.as_ref().is_none_or(|put| put.incoming.is_ready()),
@@ -164,6 +166,7 @@ impl FileServer {
                 self.is_greeted = true;
                 version > 0
             }
+            Parsed::Put(_) if self.receiving.is_some() => false,
             Parsed::Put(put) => {
                 self.start_put(put);
                 true

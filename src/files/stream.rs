@@ -189,6 +189,10 @@ impl Writer {
         matches!(self.end, End::Gone)
     }
 
+    pub(super) const fn is_closing(&self) -> bool {
+        matches!(self.end, End::Closing)
+    }
+
     /// Whether this side still speaks.
     pub(super) const fn is_open(&self) -> bool {
         matches!(self.end, End::Open)

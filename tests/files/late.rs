@@ -2,8 +2,8 @@
 
 use rdt_proto::files::{
     BLOCK_BYTES, Committed, Digest, Encoded, FileClient, FileKind, FileOutput, FilePath, FileServer, FileServerConfig,
-    FileSession, Flags, Metadata, Peaks, RawPath, ReceiveAnswer, ReceiveRequest, SESSION_VERSION, SendAnswer,
-    SendRequest, SessionEnd, SessionEvent, SessionMessage, Status, data_header,
+    FileSession, Flags, Metadata, Peaks, PutRequest, RawPath, ReceiveAnswer, ReceiveRequest, SESSION_VERSION,
+    SendAnswer, SendRequest, SessionEnd, SessionEvent, SessionMessage, Status, data_header,
 };
 use rdt_proto::ftp::ErrorCode;
 
@@ -175,6 +175,39 @@ fn a_file_that_is_whole_when_the_stream_ends_is_received() {
         assert_eq!(client.poll_event(), Some(SessionEvent::Ended { unanswered: 0, end }));
         assert!(client.is_done());
     }
+}
+
+/// Regression: the connection closed before content that storage was reading into the stream.
+#[test]
+fn content_that_storage_reads_leaves_before_the_close() {
+    let mut client = FileClient::new();
+    output(&mut client, usize::MAX);
+    let (path, kind, metadata) = (FilePath::new("a").unwrap(), FileKind::File, Metadata::default());
+    client.put(&PutRequest { path, kind, metadata, length: Some(5), offset: 0, flags: Flags::REPLACE }).unwrap();
+    output(&mut client, usize::MAX);
+    assert_eq!(client.poll_send(100), Some(SendRequest::Read { offset: 0, len: 5 }));
+    client.handle_peer_closed();
+    assert_eq!(client.poll_output(), None);
+    client.answer_send(SendAnswer::Read(5)).unwrap();
+    assert_eq!(client.poll_output(), Some(FileOutput::Close));
+}
+
+/// Regression: requests behind a long GET kept the input from draining, and the server waited for a stream that takes
+/// nothing.
+#[test]
+fn a_server_hears_of_a_lost_connection_at_once() {
+    let mut server = server();
+    let requests = bytes(&[get(Peaks::NONE), get(Peaks::NONE), get(Peaks::NONE)]);
+    let taken = server.handle_input(&requests);
+    assert!(taken < requests.len(), "the others wait");
+    assert!(matches!(server.poll_send(100), Some(SendRequest::Open { .. })));
+    let (kind, metadata) = (FileKind::File, Metadata::default());
+    server.answer_send(SendAnswer::Opened { kind, metadata, length: Some(1 << 30), offset: 0 }).unwrap();
+    server.handle_lost(None);
+    assert_eq!(server.handle_input(&requests[taken..]), requests.len() - taken);
+    assert_eq!(server.poll_send(0), None);
+    assert_eq!(server.poll_output(), None);
+    assert!(server.is_done());
 }
 
 /// Regression: FILE said that the content begins behind the end of the file, and the client aborted.

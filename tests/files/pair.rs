@@ -15,6 +15,8 @@ pub(crate) struct Side<S> {
     /// Whether the peer has closed, aborted or lost its direction.
     pub(crate) ended: Option<End>,
     is_reported: bool,
+    /// A server drops what has arrived of a lost connection.
+    is_server: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +27,21 @@ pub(crate) enum End {
 }
 
 impl<S: FileSession> Side<S> {
-    fn new(session: S, disk: Disk) -> Self {
-        Self { session, disk, input: Vec::new(), ended: None, is_reported: false }
+    fn new(session: S, disk: Disk, is_server: bool) -> Self {
+        Self { session, disk, input: Vec::new(), ended: None, is_reported: false, is_server }
     }
 
     /// Makes one round: input, a request of each half, an output. Returns whether anything changed.
     ///
-    /// At most `most` bytes of the input are shown, and the stream takes at most `room` bytes.
+    /// At most `most` bytes of the input are shown, and the stream takes at most `room` bytes, or none once it is lost.
     pub(crate) fn turn(&mut self, most: usize, room: usize, out: &mut Vec<u8>) -> (bool, Option<End>) {
         let shown = most.min(self.input.len());
         let taken = self.session.handle_input(&self.input[..shown]);
         self.input.drain(..taken);
         let mut changed = taken > 0;
-        if let (Some(ended), true, false) = (self.ended, self.input.is_empty(), self.is_reported) {
+        let is_lost = matches!(self.ended, Some(End::Aborted(_) | End::Lost));
+        let is_due = self.input.is_empty() || is_lost && self.is_server;
+        if let (Some(ended), true, false) = (self.ended, is_due, self.is_reported) {
             self.is_reported = true;
             changed = true;
             match ended {
@@ -51,13 +55,14 @@ impl<S: FileSession> Side<S> {
             self.session.answer_receive(answer).unwrap();
             changed = true;
         }
-        if let Some(request) = self.session.poll_send(room.max(LEAST_ROOM)) {
+        if let Some(request) = self.session.poll_send(if is_lost { 0 } else { room.max(LEAST_ROOM) }) {
             let answer = self.disk.send(&request, out);
             self.session.answer_send(answer).unwrap();
             changed = true;
         }
         match self.session.poll_output() {
             None => (changed, None),
+            Some(FileOutput::Message(_)) if is_lost => (changed, None),
             Some(FileOutput::Message(bytes)) => {
                 let len = bytes.len().min(room.max(1));
                 out.extend(&bytes[..len]);
@@ -115,7 +120,8 @@ impl Pair {
     }
 
     pub(crate) fn with(config: FileServerConfig, client: Disk, server: Disk) -> Self {
-        let (client, server) = (Side::new(FileClient::new(), client), Side::new(FileServer::new(config), server));
+        let (client, server) =
+            (Side::new(FileClient::new(), client, false), Side::new(FileServer::new(config), server, true));
         Self { client, server, events: Vec::new(), most: usize::MAX, room: 1_000, status: None }
     }
 

@@ -64,6 +64,7 @@ fn a_server_aborts_what_is_no_request() {
         assert_eq!(end_of_server(&[VERSION, message]), ABORTED, "{message:?}");
     }
     assert_eq!(end_of_server(&[VERSION, put(Some(3)), VERSION]), ABORTED);
+    assert_eq!(end_of_server(&[VERSION, put(None), put(None)]), ABORTED, "regression: it waited for ever");
     assert_eq!(end_of_server(&[VERSION, get(), put(None), get()]), None);
 }
 
@@ -171,6 +172,7 @@ fn a_client_aborts_what_is_no_answer() {
     assert_eq!(client_after(false, &[file(0), busy], None).0, ABORTED, "ERROR after FILE");
     assert_eq!(client_after(false, &[busy, busy], None).0, ABORTED, "a second answer");
     assert_eq!(client_after(false, &[file(0), end], None), (None, vec!["0 not received: Length".into()]));
+    assert_eq!(client_after(false, &[file(0), file(0)], None).0, ABORTED, "regression: it waited for ever");
     let events = client_after(false, &[file(0), confirm(0)], None).1;
     assert_eq!(events, ["0 not received: Ended", "ended: Violation, 0 unanswered"]);
 }

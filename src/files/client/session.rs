@@ -140,7 +140,9 @@ impl FileSession for FileClient {
 
     fn poll_output(&mut self) -> Option<FileOutput<'_>> {
         self.advance();
-        self.writer.poll()
+        // Content that storage reads comes before the end of the stream.
+        let is_read = self.sending.as_ref().is_some_and(|put| put.outgoing.is_asked());
+        if is_read && self.writer.is_closing() { None } else { self.writer.poll() }
     }
 
     fn output_sent(&mut self, len: usize) -> Result<(), Unasked> {
