@@ -80,6 +80,7 @@ mod progress_line;
 mod rate;
 mod refusals;
 mod report;
+mod report_limit;
 mod request;
 mod request_line;
 mod reset_keys;

@@ -11,6 +11,7 @@
 //! | any other, such as `ENOMEM`, `ENOBUFS`, `EIO`, `EPERM`, `ENETDOWN`, `EHOSTUNREACH`, `EPROTO` | passes, or is about one peer | counted, reported, repeated after a pause |
 
 use crate::messages::{error_text, to_stderr};
+use crate::report_limit::ReportLimit;
 use rdt_proto::{Duration, Instant};
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
@@ -104,16 +105,11 @@ impl Display for Call {
     }
 }
 
-/// The interval between two reports.
-const REPORT_INTERVAL: Duration = Duration::from_secs(60);
-
 /// Counts the errors of a server's network, and prints one line a minute.
 #[derive(Default)]
 pub(crate) struct NetworkErrors {
     total: u64,
-    /// The errors since the last line.
-    unreported: u64,
-    silent_until: Option<Instant>,
+    limit: ReportLimit,
 }
 
 impl NetworkErrors {
@@ -123,16 +119,9 @@ impl NetworkErrors {
 
     pub(crate) fn handle(&mut self, now: Instant, call: Call, error: &io::Error) {
         self.total += 1;
-        if self.silent_until.is_some_and(|until| now < until) {
-            self.unreported += 1;
-            return;
+        if let Some(more) = self.limit.handle(now, "network errors") {
+            to_stderr(format_args!("cannot {call}: {}{more}; transfers go on", error_text(error)));
         }
-        self.silent_until = Some(now + REPORT_INTERVAL);
-        let more = match std::mem::take(&mut self.unreported) {
-            0 => String::new(),
-            more => format!(", after {more} more network errors"),
-        };
-        to_stderr(format_args!("cannot {call}: {}{more}; transfers go on", error_text(error)));
     }
 }
 
@@ -181,17 +170,5 @@ mod tests {
         assert_eq!(pauses.last(), Some(&Some(20_000)));
         setbacks.succeed();
         assert_eq!(setbacks.pause(), None);
-    }
-
-    #[test]
-    fn errors_are_reported_once_a_minute() {
-        let mut errors = NetworkErrors::default();
-        let error = io::Error::from_raw_os_error(libc::ENOMEM);
-        for second in [0, 1, 59] {
-            errors.handle(Instant::ZERO + Duration::from_secs(second), Call::Receive, &error);
-        }
-        assert_eq!((errors.total(), errors.unreported), (3, 2));
-        errors.handle(Instant::ZERO + Duration::from_secs(60), Call::Receive, &error);
-        assert_eq!((errors.total(), errors.unreported), (4, 0));
     }
 }

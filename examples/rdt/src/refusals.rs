@@ -8,24 +8,21 @@ use crate::access::Networks;
 use crate::endpoint::Address;
 use crate::entropy;
 use crate::messages::to_stderr;
+use crate::report_limit::ReportLimit;
 use crate::server::Peers;
 use rdt_proto::connection::{Config, Transmit};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::listener::{Dispatch, DropReason, Listener, ListenerConfig};
-use rdt_proto::{BufferTooSmall, Duration, Instant};
+use rdt_proto::{BufferTooSmall, Instant};
 use std::io;
 
 /// The number of answers that wait until they are sent. Others are dropped, and their clients repeat CONNECT.
 const ANSWERS: usize = 64;
-/// The interval between two lines about refused clients.
-const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(crate) struct Refusals {
     networks: Networks,
     listener: Peers,
-    /// The number of CONNECTs since the last line.
-    unreported: u64,
-    silent_until: Option<Instant>,
+    limit: ReportLimit,
 }
 
 impl Refusals {
@@ -34,7 +31,7 @@ impl Refusals {
             ListenerConfig { connection, peers: ANSWERS / 2, backlog: ANSWERS / 2, ..ListenerConfig::default() };
         let mut listener = Listener::new(now, config, entropy::random_bytes()?);
         listener.stop_accepting(ErrorCode::NotPermitted.value());
-        Ok(Self { networks, listener, unreported: 0, silent_until: None })
+        Ok(Self { networks, listener, limit: ReportLimit::default() })
     }
 
     /// The number of CONNECTs from addresses that are not admitted.
@@ -47,23 +44,12 @@ impl Refusals {
         if self.networks.admit(from.peer.ip()) {
             return false;
         }
-        if self.listener.handle_datagram(now, from, datagram) == Dispatch::Dropped(DropReason::Stopped) {
-            self.report(now, from);
+        if self.listener.handle_datagram(now, from, datagram) == Dispatch::Dropped(DropReason::Stopped)
+            && let Some(more) = self.limit.handle(now, "attempts to connect")
+        {
+            to_stderr(format_args!("{} is not admitted (--allow){more}", from.peer));
         }
         true
-    }
-
-    fn report(&mut self, now: Instant, from: Address) {
-        if self.silent_until.is_some_and(|until| now < until) {
-            self.unreported += 1;
-            return;
-        }
-        self.silent_until = Some(now + REPORT_INTERVAL);
-        let more = match std::mem::take(&mut self.unreported) {
-            0 => String::new(),
-            more => format!(", after {more} more attempts to connect"),
-        };
-        to_stderr(format_args!("{} is not admitted (--allow){more}", from.peer));
     }
 
     pub(crate) fn poll_transmit(
