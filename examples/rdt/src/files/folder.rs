@@ -33,6 +33,10 @@ impl Folder {
         Ok(Self(Arc::new(dir)))
     }
 
+    pub(super) fn dir(&self) -> &Arc<Dir> {
+        &self.0
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         std::os::fd::AsFd::as_fd(&*self.0)

@@ -109,7 +109,7 @@ impl Flags for cap_std::fs::OpenOptions {
 ///
 /// Times have the resolution of the file system's clock, some milliseconds on older kernels. A change within that time
 /// of the opening may stay unseen.
-struct Version {
+pub(super) struct Version {
     length: u64,
     modified: Option<std::time::SystemTime>,
     #[cfg(unix)]
@@ -140,7 +140,7 @@ impl Status {
 
 impl Version {
     #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         let status = Status {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
@@ -152,11 +152,11 @@ impl Version {
     }
 
     #[cfg(not(unix))]
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self { length: metadata.len(), modified: metadata.modified().ok() }
     }
 
-    fn differs_from(&self, old: &Self) -> bool {
+    pub(super) fn differs_from(&self, old: &Self) -> bool {
         #[cfg(unix)]
         let unexplained = self.status.is_unexplained_after(&old.status);
         #[cfg(not(unix))]

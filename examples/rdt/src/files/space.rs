@@ -2,10 +2,12 @@
 //!
 //! An unfinished upload takes space that no name shows, and will take as much as its client announced. So a server
 //! reserves the announced length before it stores a byte, and refuses what does not fit. The reservation ends with the
-//! upload: when the file has its name, or is removed.
+//! upload: when the file has its name, or is removed. What is kept of an interrupted upload counts on, but no longer for
+//! its host.
 
 use indicatif::HumanBytes;
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +38,8 @@ struct Held {
 /// The space of one unfinished upload.
 pub(crate) struct Reservation {
     space: Arc<Space>,
-    host: IpAddr,
+    /// `None` once the client is gone.
+    host: Option<IpAddr>,
     announced: u64,
     unwritten: u64,
 }
@@ -55,25 +58,50 @@ impl Space {
         host: IpAddr,
         length: u64,
     ) -> io::Result<Reservation> {
+        self.reserve_rest(free, host, length, 0)
+    }
+
+    /// Reserves the space of an upload that goes on: `written` of its `length` bytes are on the disk.
+    pub(super) fn reserve_rest(
+        self: &Arc<Self>,
+        free: impl FnOnce() -> u64,
+        host: IpAddr,
+        length: u64,
+        written: u64,
+    ) -> io::Result<Reservation> {
+        let unwritten = length.saturating_sub(written);
         let mut held = self.held();
         // The space is read under the lock, so that no byte of another upload counts twice.
         let available = free().saturating_sub(held.unwritten);
-        let most = self.limits.total.unwrap_or(u64::MAX).min(held.announced.saturating_add(available));
+        let there = held.announced.saturating_add(length - unwritten);
+        let most = self.limits.total.unwrap_or(u64::MAX).min(there.saturating_add(available));
         let host_most = self.limits.per_host.unwrap_or(most - most / 8);
         let of_host = held.hosts.get(&host).copied().unwrap_or_default();
-        if length > available {
-            return Err(full(length, "free on the disk", available));
+        let [left, left_of_host] = [most.saturating_sub(held.announced), host_most.saturating_sub(of_host)];
+        let missing = unwritten.saturating_sub(available).max(length.saturating_sub(left));
+        // What is kept counts for no host.
+        let missing = if length > left_of_host { None } else { Some(missing) };
+        if unwritten > available {
+            return Err(Full { length: unwritten, what: "free on the disk", left: available, missing }.into());
         }
-        if length > most.saturating_sub(held.announced) {
-            return Err(full(length, "left of --max-unfinished", most.saturating_sub(held.announced)));
+        if length > left {
+            return Err(Full { length, what: "left of --max-unfinished", left, missing }.into());
         }
-        if length > host_most.saturating_sub(of_host) {
-            return Err(full(length, "left of --max-unfinished-per-host", host_most.saturating_sub(of_host)));
+        if length > left_of_host {
+            let what = "left of --max-unfinished-per-host";
+            return Err(Full { length, what, left: left_of_host, missing }.into());
         }
         held.announced += length;
-        held.unwritten += length;
+        held.unwritten += unwritten;
         *held.hosts.entry(host).or_default() += length;
-        Ok(Reservation { space: self.clone(), host, announced: length, unwritten: length })
+        Ok(Reservation { space: self.clone(), host: Some(host), announced: length, unwritten })
+    }
+
+    /// Counts `length` bytes that are on the disk without a client.
+    pub(super) fn count_kept(self: &Arc<Self>, length: u64) -> Reservation {
+        let mut held = self.held();
+        held.announced = held.announced.saturating_add(length);
+        Reservation { space: self.clone(), host: None, announced: length, unwritten: 0 }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -81,8 +109,35 @@ impl Space {
     }
 }
 
-fn full(length: u64, what: &str, left: u64) -> io::Error {
-    io::Error::new(ErrorKind::StorageFull, format!("{} do not fit: {} {what}", HumanBytes(length), HumanBytes(left)))
+/// Why an upload does not fit.
+#[derive(Debug)]
+struct Full {
+    length: u64,
+    what: &'static str,
+    left: u64,
+    /// The number of bytes that have to go before it fits. `None` if it would not fit anyway.
+    missing: Option<u64>,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length, what, left, .. } = self;
+        write!(f, "{} do not fit: {} {what}", HumanBytes(*length), HumanBytes(*left))
+    }
+}
+
+impl std::error::Error for Full {}
+
+impl From<Full> for io::Error {
+    fn from(full: Full) -> Self {
+        Self::new(ErrorKind::StorageFull, full)
+    }
+}
+
+/// The number of kept bytes that have to go before an upload fits, which was refused with `error`. `None` if that does
+/// not help.
+pub(super) fn missing(error: &io::Error) -> Option<u64> {
+    error.get_ref()?.downcast_ref::<Full>()?.missing
 }
 
 impl Reservation {
@@ -92,6 +147,25 @@ impl Reservation {
         self.unwritten -= len;
         self.space.held().unwritten -= len;
     }
+
+    /// All of its bytes.
+    pub(super) fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    /// The bytes that may still be written.
+    pub(super) fn unwritten(&self) -> u64 {
+        self.unwritten
+    }
+
+    /// Reserves `more` bytes for an upload that did not announce its length.
+    pub(super) fn grow(&mut self, free: impl FnOnce() -> u64, more: u64) -> io::Result<()> {
+        let Some(host) = self.host else { return Ok(()) };
+        let mut other = self.space.reserve(free, host, more)?;
+        self.announced += std::mem::take(&mut other.announced);
+        self.unwritten += std::mem::take(&mut other.unwritten);
+        Ok(())
+    }
 }
 
 impl Drop for Reservation {
@@ -99,10 +173,12 @@ impl Drop for Reservation {
         let mut held = self.space.held();
         held.unwritten -= self.unwritten;
         held.announced -= self.announced;
-        if let Some(of_host) = held.hosts.get_mut(&self.host) {
+        if let Some(host) = self.host
+            && let Some(of_host) = held.hosts.get_mut(&host)
+        {
             *of_host -= self.announced;
             if *of_host == 0 {
-                held.hosts.remove(&self.host);
+                held.hosts.remove(&host);
             }
         }
     }
@@ -149,6 +225,26 @@ mod tests {
         assert!(refusal(&space, u64::MAX, THERE, 41).unwrap().contains("left of --max-unfinished"));
         let second = space.reserve(|| u64::MAX, THERE, 40).unwrap();
         drop((first, second));
+        let held = space.held();
+        assert_eq!((held.announced, held.unwritten, held.hosts.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn kept_bytes_count_in_the_total_and_for_no_host() {
+        let space = Space::new(SpaceLimits { total: Some(100), per_host: Some(60) });
+        let kept = space.count_kept(50);
+        assert_eq!(refusal(&space, u64::MAX, HERE, 50), None);
+        assert!(refusal(&space, u64::MAX, HERE, 51).unwrap().contains("left of --max-unfinished"));
+        assert_eq!(missing(&space.reserve(|| u64::MAX, HERE, 60).err().unwrap()), Some(10));
+        assert_eq!(missing(&space.reserve(|| u64::MAX, HERE, 61).err().unwrap()), None);
+        drop(kept);
+        let rest = space.reserve_rest(|| 10, HERE, 60, 50).unwrap();
+        assert!(refusal(&space, 10, THERE, 1).unwrap().contains("free on the disk"));
+        drop(rest);
+        let mut growing = space.reserve(|| 100, HERE, 0).unwrap();
+        growing.grow(|| 100, 60).unwrap();
+        assert!(growing.grow(|| 100, 1).is_err());
+        drop(growing);
         let held = space.held();
         assert_eq!((held.announced, held.unwritten, held.hosts.len()), (0, 0, 0));
     }

@@ -35,7 +35,7 @@ impl From<io::Error> for CommitError {
 
 impl Target {
     /// The number of bytes after which the file is flushed to the disk. Regular flushes keep the last flush short.
-    const SYNC_INTERVAL: usize = 64 << 20;
+    pub(super) const SYNC_INTERVAL: usize = 64 << 20;
 
     pub(super) fn new(file: Temporary, name: &OsStr, if_taken: IfTaken) -> Self {
         Self { file, name: name.into(), if_taken, reservation: None, unsynced: 0 }
@@ -70,36 +70,36 @@ impl Target {
     /// Flushes the file to the disk, gives the file its name, and flushes the folder. Returns the name
     /// if it is another than the one asked for.
     pub(crate) fn commit(self) -> Result<Option<OsString>, CommitError> {
-        let Self { file, name, if_taken, reservation: _reservation, .. } = self;
+        let Self { mut file, name, if_taken, reservation: _reservation, .. } = self;
         file.file().sync_all()?;
         let mut other = None;
-        let folder = match if_taken {
+        match if_taken {
             IfTaken::Replace => {
                 // Another process may have created an entry with this name meanwhile.
                 replaceable(file.folder(), &name, if_taken)?;
-                file.replace(&name)?
+                file.replace(&name)?;
             }
             IfTaken::Refuse => file.link(&name)?,
             IfTaken::Rename => match file.link(&name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    file.link(other.insert(other_name(&name)?))?
+                    file.link(other.insert(other_name(&name)?))?;
                 }
                 linked => linked?,
             },
-        };
-        sync_folder(&folder).map_err(CommitError::NotDurable)?;
+        }
+        sync_folder(file.folder()).map_err(CommitError::NotDurable)?;
         Ok(other)
     }
 }
 
 /// Flushes the folder to the disk, so that the new name survives a power failure.
 #[cfg(unix)]
-fn sync_folder(folder: &Dir) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Dir) -> io::Result<()> {
     folder.open(".")?.sync_all()
 }
 
 /// Does nothing, because folders cannot be flushed on this system.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Dir) -> io::Result<()> {
+pub(super) fn sync_folder(_folder: &Dir) -> io::Result<()> {
     Ok(())
 }

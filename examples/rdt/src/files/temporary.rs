@@ -27,28 +27,37 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates an empty file in `folder`.
+    /// Creates an empty file in `folder`, to be written.
     pub(super) fn new(folder: Arc<Dir>) -> io::Result<Self> {
-        match create_unnamed(&folder)? {
+        Self::create(folder, false)
+    }
+
+    /// Creates an empty file in `folder`, to be written and read.
+    pub(super) fn readable(folder: Arc<Dir>) -> io::Result<Self> {
+        Self::create(folder, true)
+    }
+
+    fn create(folder: Arc<Dir>, readable: bool) -> io::Result<Self> {
+        match create_unnamed(&folder, readable)? {
             Some(file) => {
                 // Where files cannot be locked, nothing is removed either.
                 let _ = lock(&file);
                 Ok(Self { folder, file, name: None })
             }
-            None => Self::with_name(folder),
+            None => Self::with_name(folder, readable),
         }
     }
 
     /// Creates an empty file with a temporary name.
     ///
     /// Until it is locked, a program that starts in this moment takes it for a leftover. Another file then replaces it.
-    fn with_name(folder: Arc<Dir>) -> io::Result<Self> {
+    fn with_name(folder: Arc<Dir>, readable: bool) -> io::Result<Self> {
         /// The number of files that programs that start at once may take.
         const ATTEMPTS: u32 = 16;
         for _ in 0..ATTEMPTS {
             let name = temporary_name()?;
             let mut options = cap_std::fs::OpenOptions::new();
-            let file = folder.open_with(&name, options.write(true).create_new(true))?.into_std();
+            let file = folder.open_with(&name, options.read(readable).write(true).create_new(true))?.into_std();
             let is_taken = lock(&file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
             if !is_taken && !is_removed(&file)? {
                 return Ok(Self { folder, file, name: Some(name) });
@@ -67,8 +76,13 @@ impl Temporary {
 
     /// Gives the file the name `name`, and replaces an entry of this name in the same step. No system call replaces
     /// only files: a pipe or a link that another program creates in this moment is replaced as well.
-    pub(super) fn replace(mut self, name: &OsStr) -> io::Result<Arc<Dir>> {
+    pub(super) fn replace(&mut self, name: &OsStr) -> io::Result<()> {
         if self.name.is_none() {
+            // Usually the name is free, and one step is enough.
+            match link_unnamed(&self.file, &self.folder, name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                linked => return linked,
+            }
             let temporary = temporary_name()?;
             link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
             self.name = Some(temporary);
@@ -77,18 +91,17 @@ impl Temporary {
             self.folder.rename(temporary, &self.folder, name)?;
             self.name = None;
         }
-        Ok(self.folder.clone())
+        Ok(())
     }
 
     /// Gives the file the name `name`. Fails if an entry of this name exists, which is checked in the same step. Other
     /// file systems than those with files without a name must have hard links for that.
-    pub(super) fn link(&self, name: &OsStr) -> io::Result<Arc<Dir>> {
+    pub(super) fn link(&self, name: &OsStr) -> io::Result<()> {
         match &self.name {
-            None => link_unnamed(&self.file, &self.folder, name)?,
+            None => link_unnamed(&self.file, &self.folder, name),
             // The drop removes the temporary name.
-            Some(temporary) => self.folder.hard_link(temporary, &self.folder, name)?,
+            Some(temporary) => self.folder.hard_link(temporary, &self.folder, name),
         }
-        Ok(self.folder.clone())
     }
 }
 
@@ -110,19 +123,20 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn temporary_name() -> io::Result<String> {
+pub(super) fn temporary_name() -> io::Result<String> {
     Ok(format!("{PREFIX}{:032x}{SUFFIX}", u128::from_ne_bytes(crate::entropy::random_bytes()?)))
 }
 
 /// Creates a file without a name. `None` if the system, the file system or a missing `/proc` does not allow that.
 #[cfg(target_os = "linux")]
-fn create_unnamed(folder: &Dir) -> io::Result<Option<File>> {
+fn create_unnamed(folder: &Dir, readable: bool) -> io::Result<Option<File>> {
     use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
     if !std::path::Path::new("/proc/self/fd").exists() {
         return Ok(None);
     }
-    let flags = OFlags::CLOEXEC | OFlags::TMPFILE | OFlags::WRONLY;
+    let access = if readable { OFlags::RDWR } else { OFlags::WRONLY };
+    let flags = OFlags::CLOEXEC | OFlags::TMPFILE | access;
     match openat(folder, ".", flags, Mode::from_raw_mode(0o666)) {
         Ok(file) => Ok(Some(file.into())),
         // The error of a kernel or a file system without such files.
@@ -132,7 +146,7 @@ fn create_unnamed(folder: &Dir) -> io::Result<Option<File>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn create_unnamed(_folder: &Dir) -> io::Result<Option<File>> {
+fn create_unnamed(_folder: &Dir, _readable: bool) -> io::Result<Option<File>> {
     Ok(None)
 }
 
@@ -152,12 +166,12 @@ fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> io::Result<()> {
 
 /// Locks a file until it is closed. Fails if another process has locked it.
 #[cfg(all(unix, not(target_os = "solaris")))]
-fn lock(file: &File) -> io::Result<()> {
+pub(super) fn lock(file: &File) -> io::Result<()> {
     Ok(rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?)
 }
 
 #[cfg(not(all(unix, not(target_os = "solaris"))))]
-fn lock(_file: &File) -> io::Result<()> {
+pub(super) fn lock(_file: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -249,7 +263,7 @@ mod tests {
                     remove_leftovers(&dir);
                 }
             });
-            let create = |_| Temporary::with_name(dir.clone())?.replace(OsStr::new("file"));
+            let create = |_| Temporary::with_name(dir.clone(), false)?.replace(OsStr::new("file"));
             let created = (0..2_000).map(create).collect();
             ends.store(true, Ordering::Relaxed);
             created

@@ -1,0 +1,316 @@
+//! Files beneath a folder, by path: the storage of sessions with many requests.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `attributes` | times and permission bits |
+//! | `block_tree` | BLAKE3, block by block |
+//! | `commit` | many files become durable with few flushes |
+//! | `hidden` | the hidden folder |
+//! | `incoming` | a file that arrives |
+//! | `listing` | the entries of a folder |
+//! | `names` | names that are not for requests, targets of links |
+//! | `outgoing` | a file that leaves |
+//! | `part` | what has arrived of one file |
+//! | `parts` | the parts of a tree: in use, kept, expired |
+//! | `place` | where a path leads, and new folders |
+//! | `remembered` | the chaining values of large files |
+//! | `sealed` | a complete file without a name |
+//! | `sidecar` | the chaining values of a part |
+//! | `start` | where content goes, and what is there already |
+//!
+//! A large file that may be kept arrives under a name in the hidden folder, so that it survives the end of the program.
+//! All others have no name until they are complete. Requests cannot name the hidden folder, and lists do not show it.
+//!
+//! A file that goes on is trusted as follows. The bytes of a part whose values are in its sidecar were flushed before,
+//! and are not read again. All other bytes of a part are hashed again, and so are those that are copied from an older
+//! file. Remembered values decide where a transfer begins, and what its sender says about the bytes that it leaves out.
+
+mod attributes;
+mod block_tree;
+mod commit;
+mod hidden;
+mod incoming;
+mod listing;
+mod names;
+mod outgoing;
+mod part;
+mod parts;
+mod place;
+mod remembered;
+mod sealed;
+mod sidecar;
+mod start;
+
+use self::parts::Parts;
+use self::place::Folders;
+use self::remembered::Remembered;
+use super::folder::Folder;
+use super::space::Space;
+use rdt_proto::files::{Digest, Entry, FileKind, FilePath, FilePathBuf, Flags, Metadata, Peaks, Status};
+use rdt_proto::ftp::StorageError;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use block_tree::{BlockTree, PeaksBuf};
+pub(crate) use commit::commit;
+pub(crate) use incoming::{Incoming, Wanted};
+pub(crate) use listing::Listing;
+pub(crate) use outgoing::Outgoing;
+pub(crate) use sealed::Sealed;
+
+/// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.
+#[derive(Clone)]
+pub(crate) struct Tree(Arc<Shared>);
+
+struct Shared {
+    folders: Folders,
+    rules: TreeRules,
+    parts: Parts,
+    remembered: Remembered,
+}
+
+/// How a tree stores and shows files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TreeRules {
+    /// Stored files get the time of modification and the permission bits of their senders.
+    pub(crate) preserve: bool,
+    /// Interrupted transfers may be kept, and are shown. A drop box keeps none, since it must reveal nothing.
+    pub(crate) keeps_parts: bool,
+    /// How long they are kept after their last byte.
+    pub(crate) keep_parts_for: Duration,
+    /// A link to a regular file of the tree is shown and sent as that file.
+    pub(crate) follow_links: bool,
+}
+
+impl Default for TreeRules {
+    fn default() -> Self {
+        let keep_parts_for = Duration::from_secs(24 * 3_600);
+        Self { preserve: false, keeps_parts: true, keep_parts_for, follow_links: true }
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(folder: Folder, rules: TreeRules) -> Self {
+        let dir = folder.dir().clone();
+        let parts = Parts::new(dir.clone());
+        Self(Arc::new(Shared { folders: Folders::new(folder), rules, parts, remembered: Remembered::Hidden(dir) }))
+    }
+
+    pub(crate) fn folder(&self) -> &Folder {
+        self.0.folders.outermost()
+    }
+
+    /// Prepares to store a file. With `reserve`, its bytes count in the space of unfinished uploads of this host.
+    ///
+    /// If the bytes before the offset are not there, the error is a digest mismatch for [`storage_error`].
+    pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
+        Incoming::create(self, want, reserve)
+    }
+
+    /// Opens a file or a link, and begins behind what the peer has, as far as both are the same.
+    pub(crate) fn open(&self, path: FilePath<'_>, have: Peaks<'_>) -> io::Result<Outgoing> {
+        Outgoing::open(self, path, have)
+    }
+
+    /// Describes an interrupted transfer to this path, or else what is under it.
+    ///
+    /// A large file whose values are not remembered is read only if its digest is asked for, or the transfer may be
+    /// [kept](Flags::KEEP).
+    pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
+        names::check(path)?;
+        if let Some((length, peaks)) = self.inspect_part(path) {
+            return Ok(StatusBuf { kind: FileKind::File, length, peaks, ..StatusBuf::default() });
+        }
+        let metadata = match self.folders().dir().symlink_metadata(path.as_str()) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(StatusBuf::default());
+            }
+            metadata => metadata?,
+        };
+        let Some(EntryBuf { kind, metadata, length, .. }) = self.describe(path, &metadata) else {
+            return Ok(StatusBuf::default());
+        };
+        let mut status = StatusBuf { kind, metadata, length, ..StatusBuf::default() };
+        if kind == FileKind::File {
+            let file = self.open(path, Peaks::NONE)?;
+            if flags.intersects(Flags::DIGEST | Flags::KEEP) || file.is_known_or_short() {
+                let values = file.values()?;
+                status.digest = flags.contains(Flags::DIGEST).then_some(values.digest);
+                status.peaks = PeaksBuf::new(&values.blocks);
+            }
+        }
+        Ok(status)
+    }
+
+    /// Begins to list a folder; `None` is the outermost one.
+    pub(crate) fn list(
+        &self,
+        folder: Option<FilePath<'_>>,
+        after: Option<FilePath<'_>>,
+        flags: Flags,
+    ) -> io::Result<Listing> {
+        Listing::new(self, folder, after, flags)
+    }
+
+    /// The blocks of an interrupted transfer to this path, with which a GET can go on.
+    pub(crate) fn part(&self, path: FilePath<'_>) -> io::Result<Option<PeaksBuf>> {
+        names::check(path)?;
+        Ok(self.inspect_part(path).map(|(_, peaks)| peaks))
+    }
+
+    /// Removes interrupted transfers that are too old, and counts the others in `space`. A server calls it when it
+    /// starts, and from time to time. Returns how many were removed.
+    pub(crate) fn expire(&self, space: Option<&Arc<Space>>) -> usize {
+        self.0.parts.expire(self.0.rules.keep_parts_for, space)
+    }
+
+    fn inspect_part(&self, path: FilePath<'_>) -> Option<(u64, PeaksBuf)> {
+        let key = part::Key::of(path.as_str());
+        if !self.0.rules.keeps_parts || self.0.parts.is_sealed(&key) {
+            return None;
+        }
+        let hidden = hidden::open(self.folders().dir()).ok()?;
+        let (length, tree) = part::inspect(&hidden, &key, path.as_str()).ok()?;
+        (tree.blocks() > 0).then(|| (length, tree.peaks()))
+    }
+
+    /// The digest of a regular file, which is remembered if it is large.
+    fn digest(&self, path: FilePath<'_>) -> io::Result<Digest> {
+        Ok(self.open(path, Peaks::NONE)?.values()?.digest)
+    }
+
+    /// What is under a path, without its digest. `None` if it is of a kind that cannot be transferred.
+    fn describe(&self, path: FilePath<'_>, entry: &cap_std::fs::Metadata) -> Option<EntryBuf> {
+        let target = if entry.is_symlink() && self.0.rules.follow_links {
+            self.folders().dir().metadata(path.as_str()).ok().filter(cap_std::fs::Metadata::is_file)
+        } else {
+            None
+        };
+        let entry = target.as_ref().unwrap_or(entry);
+        let kind = match entry.file_type() {
+            kind if kind.is_file() => FileKind::File,
+            kind if kind.is_dir() => FileKind::Folder,
+            kind if kind.is_symlink() => FileKind::Link,
+            _ => return None,
+        };
+        let length = if kind == FileKind::Folder { 0 } else { entry.len() };
+        let metadata = attributes::of_entry(entry);
+        Some(EntryBuf { kind, metadata, length, digest: None, path: path.into() })
+    }
+
+    /// Whether the link under `path` stands for a regular file.
+    fn follows(&self, path: FilePath<'_>) -> bool {
+        let is_file = |metadata: cap_std::fs::Metadata| metadata.is_file();
+        self.0.rules.follow_links && self.folders().dir().metadata(path.as_str()).is_ok_and(is_file)
+    }
+
+    fn folders(&self) -> &Folders {
+        &self.0.folders
+    }
+
+    fn rules(&self) -> &TreeRules {
+        &self.0.rules
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    fn remembered(&self) -> &Remembered {
+        &self.0.remembered
+    }
+
+    /// What tells this tree from others.
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+/// [`Status`] that owns its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatusBuf {
+    pub(crate) kind: FileKind,
+    pub(crate) metadata: Metadata,
+    pub(crate) length: u64,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) peaks: PeaksBuf,
+}
+
+impl Default for StatusBuf {
+    fn default() -> Self {
+        Self {
+            kind: FileKind::Nothing,
+            metadata: Metadata::default(),
+            length: 0,
+            digest: None,
+            peaks: PeaksBuf::default(),
+        }
+    }
+}
+
+impl StatusBuf {
+    pub(crate) fn as_status(&self) -> Status<'_> {
+        let Self { kind, metadata, length, digest, ref peaks } = *self;
+        Status { kind, metadata, length, digest, peaks: peaks.as_peaks() }
+    }
+}
+
+/// [`Entry`] that owns its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntryBuf {
+    pub(crate) kind: FileKind,
+    pub(crate) metadata: Metadata,
+    pub(crate) length: u64,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) path: FilePathBuf,
+}
+
+impl EntryBuf {
+    pub(crate) fn as_entry(&self) -> Entry<'_> {
+        let Self { kind, metadata, length, digest, ref path } = *self;
+        Entry { kind, metadata, length, digest, path: path.as_path() }
+    }
+}
+
+/// Why a file cannot be sealed.
+#[derive(Debug)]
+pub(crate) enum SealError {
+    /// The content is not what was sent. It is removed.
+    DigestMismatch,
+    Io(io::Error),
+}
+
+impl From<io::Error> for SealError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The bytes before the offset of a transfer are not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what was there of the file is gone")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl From<Gone> for io::Error {
+    fn from(gone: Gone) -> Self {
+        Self::new(ErrorKind::InvalidData, gone)
+    }
+}
+
+/// Reduces an error of a tree to the reason that the peer may learn.
+pub(crate) fn storage_error(error: &io::Error) -> StorageError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(Gone) => StorageError::DigestMismatch,
+        None => error.kind().into(),
+    }
+}

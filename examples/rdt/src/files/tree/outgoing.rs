@@ -1,0 +1,253 @@
+//! A file that leaves.
+
+use super::super::source::{Version, without_waiting};
+use super::block_tree::{BlockTree, common_border, hash};
+use super::remembered::{FileVersion, LEAST, Remembered, Values};
+use super::{Tree, attributes};
+use crate::messages::error_text;
+use blake3::hazmat::ChainingValue;
+use cap_std::fs::OpenOptions;
+use rdt_proto::files::{BLOCK_BYTES, Digest, FileKind, FilePath, Metadata, Peaks};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file or a link that leaves, in order from an offset on to the length that it had when it was opened.
+pub(crate) struct Outgoing {
+    content: Content,
+    metadata: Metadata,
+    length: u64,
+    offset: u64,
+    /// The digest of what is before the position.
+    hashed: BlockTree,
+}
+
+enum Content {
+    File(Box<OpenFile>),
+    Link(Vec<u8>),
+}
+
+struct OpenFile {
+    file: File,
+    opened: Version,
+    opened_at: SystemTime,
+    /// The values of the first blocks, as far as they are known, and the digest of the whole file.
+    known: Vec<ChainingValue>,
+    known_digest: Option<Digest>,
+    remembered: Remembered,
+}
+
+impl Outgoing {
+    /// Opens what is under `path`, and begins where `have` ends, as far as both are the same.
+    pub(super) fn open(tree: &Tree, path: FilePath<'_>, have: Peaks<'_>) -> io::Result<Self> {
+        super::names::check(path)?;
+        let dir = tree.folders().dir();
+        let entry = dir.symlink_metadata(path.as_str())?;
+        if entry.is_symlink() && !tree.follows(path) {
+            let target = dir.read_link_contents(path.as_str())?.into_os_string().into_string();
+            let target = target.map_err(|_| io::Error::from(ErrorKind::NotFound))?;
+            return Ok(Self::link(target, attributes::of_entry(&entry)));
+        }
+        // Opening a device may have an effect, so the kind is checked before.
+        if !entry.is_symlink() && !entry.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let mut options = OpenOptions::new();
+        let file = dir.open_with(path.as_str(), without_waiting(options.read(true)))?.into_std();
+        let mut outgoing = Self::new(file, tree.remembered().clone())?;
+        outgoing.go_on_from(have)?;
+        Ok(outgoing)
+    }
+
+    /// Opens a file or a link that the user named. The error is a message for the user.
+    pub(crate) fn file(path: &Path) -> Result<Self, String> {
+        let cannot =
+            |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
+        let explain = |error: io::Error| {
+            let advice = match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
+                ErrorKind::PermissionDenied => "check its permissions",
+                _ => "try again, or copy it elsewhere first",
+            };
+            cannot(&error_text(&error), advice)
+        };
+        let metadata = std::fs::metadata(path).map_err(explain)?;
+        if metadata.is_dir() {
+            return Err(cannot("it is a folder", "give a file in it"));
+        }
+        if !metadata.is_file() {
+            return Err(cannot("it is not a regular file", "copy its content into one first"));
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let file = without_waiting(options.read(true)).open(path);
+        file.and_then(|file| Self::new(file, Remembered::of_user())).map_err(explain)
+    }
+
+    /// A symbolic link with this target.
+    pub(crate) fn link(target: String, metadata: Metadata) -> Self {
+        let length = target.len() as u64;
+        let content = Content::Link(target.into_bytes());
+        Self { content, metadata, length, offset: 0, hashed: BlockTree::new() }
+    }
+
+    pub(super) fn new(file: File, remembered: Remembered) -> io::Result<Self> {
+        let opened_at = SystemTime::now();
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let (known, known_digest) = match remembered.get(&metadata) {
+            Some(Values { blocks, digest }) => (blocks, Some(digest)),
+            None => (Vec::new(), None),
+        };
+        let opened = Version::of(&metadata);
+        let file = OpenFile { file, opened, opened_at, known, known_digest, remembered };
+        Ok(Self {
+            content: Content::File(Box::new(file)),
+            metadata: attributes::of(&metadata),
+            length: metadata.len(),
+            offset: 0,
+            hashed: BlockTree::new(),
+        })
+    }
+
+    pub(crate) fn kind(&self) -> FileKind {
+        match &self.content {
+            Content::File(_) => FileKind::File,
+            Content::Link(_) => FileKind::Link,
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> Metadata {
+        self.metadata
+    }
+
+    pub(crate) fn length(&self) -> Option<u64> {
+        Some(self.length)
+    }
+
+    /// The position at which the content begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Begins at the last border of `have` up to which both are the same. Call it before the first read.
+    pub(crate) fn go_on_from(&mut self, have: Peaks<'_>) -> io::Result<u64> {
+        let Content::File(file) = &mut self.content else { return Ok(0) };
+        let border = file.common(have, self.length / BLOCK_BYTES)?;
+        if border == 0 {
+            return Ok(0);
+        }
+        let blocks = usize::try_from(border).unwrap_or(usize::MAX);
+        let values = file.known.get(..blocks).unwrap_or(&file.known).to_vec();
+        self.hashed = BlockTree::behind(values, &file.file)?;
+        self.offset = border * BLOCK_BYTES;
+        file.file.seek(SeekFrom::Start(self.offset))?;
+        Ok(self.offset)
+    }
+
+    /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end.
+    pub(crate) fn read(&mut self, len: usize, buf: &mut Vec<u8>) -> io::Result<()> {
+        let rest = self.length.saturating_sub(self.hashed.len());
+        let len = usize::try_from(rest).unwrap_or(len).min(len);
+        match &mut self.content {
+            Content::File(file) => {
+                buf.resize(len, 0);
+                let count = fill(&file.file, buf)?;
+                buf.truncate(count);
+            }
+            Content::Link(target) => {
+                buf.clear();
+                buf.extend(target.iter().skip(usize::try_from(self.hashed.len()).unwrap_or(usize::MAX)).take(len));
+            }
+        }
+        self.hashed.update(buf);
+        Ok(())
+    }
+
+    /// The digest of the whole content. Fails unless all of it was read, and if the file changed since it was opened.
+    pub(crate) fn digest(&mut self) -> io::Result<Digest> {
+        if self.hashed.len() != self.length {
+            return Err(io::Error::other("the file became shorter while it was read"));
+        }
+        let digest = self.hashed.digest();
+        if let Content::File(file) = &self.content {
+            file.check(&self.hashed, digest)?;
+        }
+        Ok(digest)
+    }
+
+    /// The digest, and all whole blocks, of a file of which nothing was read. Reads it unless they are remembered.
+    pub(super) fn values(mut self) -> io::Result<Values> {
+        let Content::File(file) = &mut self.content else { return Err(ErrorKind::InvalidInput.into()) };
+        if let Some(digest) = file.known_digest {
+            return Ok(Values { blocks: std::mem::take(&mut file.known), digest });
+        }
+        hash(&file.file, 0, self.length, |bytes| self.hashed.update(bytes))?;
+        let digest = self.digest()?;
+        Ok(Values { blocks: self.hashed.values().to_vec(), digest })
+    }
+
+    /// Whether its digest is remembered, or quickly found.
+    pub(super) fn is_known_or_short(&self) -> bool {
+        match &self.content {
+            Content::File(file) => file.known_digest.is_some() || self.length < LEAST,
+            Content::Link(_) => true,
+        }
+    }
+}
+
+impl OpenFile {
+    /// The last border that both share, in blocks. Reads as far as no values are remembered, up to the first difference.
+    fn common(&mut self, have: Peaks<'_>, own_blocks: u64) -> io::Result<u64> {
+        let (mut border, mut differs) = common_border(&self.known, have);
+        let mut read = None;
+        for (end, _) in have.iter().filter(|&(end, _)| end <= own_blocks) {
+            if differs {
+                break;
+            }
+            if end > self.known.len() as u64 {
+                let tree = match &mut read {
+                    Some(tree) => tree,
+                    None => read.insert(BlockTree::behind(std::mem::take(&mut self.known), &self.file)?),
+                };
+                let start = tree.len();
+                hash(&self.file, start, end * BLOCK_BYTES - start, |bytes| tree.update(bytes))?;
+                self.known = tree.values().to_vec();
+                (border, differs) = common_border(&self.known, have);
+            }
+        }
+        Ok(border)
+    }
+
+    /// Checks the digest of the content that was sent, and remembers its values.
+    fn check(&self, hashed: &BlockTree, digest: Digest) -> io::Result<()> {
+        let metadata = self.file.metadata()?;
+        let is_other = self.known_digest.is_some_and(|known| known != digest);
+        if is_other || Version::of(&metadata).differs_from(&self.opened) {
+            return Err(io::Error::other("the file changed while it was read"));
+        }
+        let is_new = self.known_digest.is_none() && metadata.len() >= LEAST;
+        let version =
+            FileVersion::of(&metadata).filter(|version| is_new && version.rested_before(self.opened_at, true));
+        if let Some(version) = version {
+            self.remembered.put(version, hashed.values(), digest);
+        }
+        Ok(())
+    }
+}
+
+/// Reads until the buffer is full, or the file ends.
+fn fill(mut file: &File, buf: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(rest) = buf.get_mut(count..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
+}

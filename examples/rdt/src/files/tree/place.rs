@@ -1,0 +1,144 @@
+//! The folders of a tree: where a path leads, and which new folders are not durable yet.
+
+use super::super::folder::Folder;
+use super::names;
+use cap_std::fs::Dir;
+use rdt_proto::files::FilePath;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a path leads: a name in a folder that is open.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) parent: Arc<Dir>,
+    path: Box<str>,
+}
+
+impl Place {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn name(&self) -> &OsStr {
+        OsStr::new(split(&self.path).1)
+    }
+
+    /// The number of folders above it, without the outermost one.
+    pub(super) fn depth(&self) -> usize {
+        self.path.matches('/').count()
+    }
+}
+
+/// The folders of a tree.
+pub(super) struct Folders {
+    outermost: Folder,
+    /// The paths of folders that were made, and whose entries may not survive a power failure yet.
+    fresh: Mutex<BTreeSet<Box<str>>>,
+}
+
+impl Folders {
+    pub(super) fn new(outermost: Folder) -> Self {
+        Self { outermost, fresh: Mutex::default() }
+    }
+
+    pub(super) fn outermost(&self) -> &Folder {
+        &self.outermost
+    }
+
+    pub(super) fn dir(&self) -> &Arc<Dir> {
+        self.outermost.dir()
+    }
+
+    /// The place of `path`. Its folder must be there.
+    pub(super) fn find(&self, path: FilePath<'_>) -> io::Result<Place> {
+        names::check(path)?;
+        let parent = self.open(split(path.as_str()).0)?;
+        Ok(Place { parent, path: path.as_str().into() })
+    }
+
+    /// The place of `path`, whose folders are made.
+    pub(super) fn make(&self, path: FilePath<'_>) -> io::Result<Place> {
+        match self.find(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let folder = split(path.as_str()).0.unwrap_or_default();
+                let mut fresh = self.fresh();
+                for (end, _) in folder.match_indices('/').chain([(folder.len(), "")]) {
+                    self.make_one(folder.get(..end).unwrap_or_default(), &mut fresh)?;
+                }
+                drop(fresh);
+                self.find(path)
+            }
+            found => found,
+        }
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotADirectory => io::Error::new(ErrorKind::AlreadyExists, "a folder of the path is a file"),
+            _ => error,
+        })
+    }
+
+    /// Makes the folder at `place`. Returns whether it was not there before.
+    pub(super) fn make_folder(&self, place: &Place) -> io::Result<bool> {
+        self.make_one(&place.path, &mut self.fresh())
+    }
+
+    fn make_one(&self, path: &str, fresh: &mut BTreeSet<Box<str>>) -> io::Result<bool> {
+        match self.dir().create_dir(path) {
+            Ok(()) => Ok(fresh.insert(path.into())),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // A link to a folder of the tree is one as well.
+                if self.dir().metadata(path)?.is_dir() { Ok(false) } else { Err(error) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a folder of the tree.
+    pub(super) fn open(&self, folder: Option<&str>) -> io::Result<Arc<Dir>> {
+        match folder {
+            None => Ok(self.dir().clone()),
+            Some(folder) => self.dir().open_dir(folder).map(Arc::new),
+        }
+    }
+
+    /// The new folders on the way to `path`, and `path` itself: their entries have to be flushed with it.
+    pub(super) fn fresh_on(&self, path: &str) -> Vec<Box<str>> {
+        let fresh = self.fresh();
+        if fresh.is_empty() {
+            return Vec::new();
+        }
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        ends.filter_map(|end| fresh.get(path.get(..end)?).cloned()).collect()
+    }
+
+    /// Opens the folder that has the entry `path`.
+    pub(super) fn open_parent(&self, path: &str) -> io::Result<Arc<Dir>> {
+        self.open(split(path).0)
+    }
+
+    /// Notes that the entry of a new folder is durable.
+    pub(super) fn is_durable(&self, path: &str) {
+        self.fresh().remove(path);
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The folder, unless it is the outermost one, and the name.
+fn split(path: &str) -> (Option<&str>, &str) {
+    path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name))
+}
+
+/// Whether the folders above `place` are no links, so that its depth is that of its path.
+pub(super) fn has_no_link_above(folders: &Folders, place: &Place) -> io::Result<bool> {
+    for (end, _) in place.path.match_indices('/') {
+        let folder = place.path.get(..end).unwrap_or_default();
+        if folders.dir().symlink_metadata(folder)?.is_symlink() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
