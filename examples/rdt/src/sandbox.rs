@@ -36,8 +36,10 @@ pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Use)]) -> io::Result<Restrict
         RulesetCreatedAttr, RulesetStatus, Scope,
     };
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    // The folder itself is read to flush it. A temporary name is removed.
-    let add = AccessFs::ReadDir | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile;
+    // The folder itself is read to flush it. A temporary name is removed. A complete file leaves the hidden folder, and
+    // that is removed. What goes on is cut behind its last whole block.
+    let add = AccessFs::ReadDir | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
+    let add = add | AccessFs::MakeDir | AccessFs::RemoveDir | AccessFs::MakeSym | AccessFs::Refer;
     let version = ABI::V6;
     let restrict = || -> Result<RestrictionStatus, landlock::RulesetError> {
         let mut rules = Ruleset::default()
@@ -98,6 +100,10 @@ mod tests {
                 assert_eq!(write(foreign), Err(ErrorKind::PermissionDenied));
                 assert_eq!(read(foreign), Err(ErrorKind::PermissionDenied));
                 fs::rename(own.join("new"), own.join("file")).unwrap();
+                fs::create_dir(own.join("folder")).unwrap();
+                fs::rename(own.join("file"), own.join("folder/file")).unwrap();
+                fs::rename(own.join("folder/file"), own.join("file")).unwrap();
+                fs::remove_dir(own.join("folder")).unwrap();
                 assert!(fs::rename(own.join("file"), foreign.join("file")).is_err());
                 true
             });

@@ -191,10 +191,22 @@ fn is_removed(_file: &File) -> io::Result<bool> {
 pub(super) fn remove_leftovers(folder: &Dir) {
     for entry in folder.entries().into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(is_reserved) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            let _ = remove_if_left(folder, &name);
+        if !name.to_str().is_some_and(is_reserved) {
+            continue;
         }
+        let _ = match entry.file_type() {
+            Ok(kind) if kind.is_file() => remove_if_left(folder, &name),
+            Ok(kind) if kind.is_symlink() => remove_old(folder, &name),
+            Ok(_) | Err(_) => Ok(()),
+        };
     }
+}
+
+/// Removes a link. It cannot be locked, but has its temporary name only for a moment.
+fn remove_old(folder: &Dir, name: &OsStr) -> io::Result<()> {
+    const LONG: std::time::Duration = std::time::Duration::from_secs(60);
+    let made = folder.symlink_metadata(name)?.modified()?.into_std();
+    if made.elapsed().is_ok_and(|age| age >= LONG) { folder.remove_file(name) } else { Ok(()) }
 }
 
 fn remove_if_left(folder: &Dir, name: &OsStr) -> io::Result<()> {

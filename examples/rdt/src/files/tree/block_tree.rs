@@ -98,7 +98,8 @@ impl BlockTree {
     }
 
     fn begin_block(&mut self) {
-        self.open.reset();
+        // A reset hasher would keep its offset.
+        self.open = Hasher::new();
         self.open.set_input_offset(self.blocks() * BLOCK_BYTES);
         self.open_len = 0;
     }

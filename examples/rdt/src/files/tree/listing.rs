@@ -51,7 +51,10 @@ impl Listing {
             // The path of an entry would lead through the link.
             return Err(ErrorKind::NotADirectory.into());
         }
-        listing.descend(prefix, after.map(|after| after.as_str()))?;
+        let after = after.map(|after| after.as_str());
+        if after.is_none_or(|after| after.starts_with(&prefix) || *after < *prefix) {
+            listing.descend(prefix, after)?;
+        }
         Ok(listing)
     }
 

@@ -40,6 +40,9 @@ mod remembered;
 mod sealed;
 mod sidecar;
 mod start;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
 use self::parts::Parts;
 use self::place::Folders;

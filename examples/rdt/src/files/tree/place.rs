@@ -1,6 +1,7 @@
 //! The folders of a tree: where a path leads, and which new folders are not durable yet.
 
 use super::super::folder::Folder;
+use super::super::temporary::remove_leftovers;
 use super::names;
 use cap_std::fs::Dir;
 use rdt_proto::files::FilePath;
@@ -36,11 +37,13 @@ pub(super) struct Folders {
     outermost: Folder,
     /// The paths of folders that were made, and whose entries may not survive a power failure yet.
     fresh: Mutex<BTreeSet<Box<str>>>,
+    /// The folders where what killed programs have left was removed.
+    clean: Mutex<BTreeSet<Box<str>>>,
 }
 
 impl Folders {
     pub(super) fn new(outermost: Folder) -> Self {
-        Self { outermost, fresh: Mutex::default() }
+        Self { outermost, fresh: Mutex::default(), clean: Mutex::default() }
     }
 
     pub(super) fn outermost(&self) -> &Folder {
@@ -72,10 +75,28 @@ impl Folders {
             }
             found => found,
         }
+        .inspect(|place| self.clean(place))
         .map_err(|error| match error.kind() {
             ErrorKind::NotADirectory => io::Error::new(ErrorKind::AlreadyExists, "a folder of the path is a file"),
             _ => error,
         })
+    }
+
+    /// Removes what killed programs have left in a folder that is used for the first time. That in the outermost one is
+    /// removed when it is opened.
+    fn clean(&self, place: &Place) {
+        const MOST: usize = 65_536;
+        let Some(folder) = split(&place.path).0 else { return };
+        let mut clean = self.clean.lock().unwrap_or_else(PoisonError::into_inner);
+        if clean.contains(folder) {
+            return;
+        }
+        if clean.len() >= MOST {
+            clean.clear();
+        }
+        clean.insert(folder.into());
+        drop(clean);
+        remove_leftovers(&place.parent);
     }
 
     /// Makes the folder at `place`. Returns whether it was not there before.

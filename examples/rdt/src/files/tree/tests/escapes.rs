@@ -1,0 +1,113 @@
+//! Paths that lead elsewhere.
+
+use super::*;
+use std::os::unix::fs::symlink;
+
+fn create(place: &Place, path: &str) -> io::Result<Incoming> {
+    place.tree.create(&want(path, b"new"), None)
+}
+
+fn put_link(place: &Place, path: &str, target: &str) -> Result<(), StorageError> {
+    let mut incoming =
+        place.tree.create(&want_kind(path, FileKind::Link), None).map_err(|error| storage_error(&error))?;
+    incoming.write(target.as_bytes()).unwrap();
+    match incoming.seal(Some(digest(target.as_bytes()))) {
+        Ok(sealed) => commit(vec![sealed]).pop().unwrap().map(|_| ()).map_err(|_| StorageError::Failed),
+        Err(SealError::Io(error)) => Err(storage_error(&error)),
+        Err(SealError::DigestMismatch) => Err(StorageError::DigestMismatch),
+    }
+}
+
+#[test]
+fn no_link_leads_out_of_the_tree() {
+    let place = Place::new();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("file"), "secret").unwrap();
+    symlink(outside.path(), place.path().join("out")).unwrap();
+    symlink(outside.path().join("file"), place.path().join("file")).unwrap();
+    assert!(create(&place, "out/new").is_err() && create(&place, "out/folder/new").is_err());
+    assert!(place.tree.open(file_path("out/file"), Peaks::NONE).is_err());
+    assert!(place.tree.list(Some(file_path("out")), None, Flags::empty()).is_err());
+    assert!(place.tree.status(file_path("out/file"), Flags::DIGEST).is_err());
+    // The link itself can be described and replaced, and its target stays as it is.
+    assert_eq!(place.tree.status(file_path("file"), Flags::DIGEST).unwrap().kind, FileKind::Link);
+    assert_eq!(place.tree.open(file_path("file"), Peaks::NONE).unwrap().kind(), FileKind::Link);
+    place.put(&want("file", b"new"), b"new").unwrap();
+    assert_eq!(std::fs::read_to_string(outside.path().join("file")).unwrap(), "secret");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_hidden_folder_cannot_be_named() {
+    let place = Place::new();
+    place.begin(&want("a", &content(2 * BLOCK))).kill();
+    let part = format!(".rdt/{}", place.hidden()[0]);
+    for path in [&*part, ".rdt", ".RDT/x", "a/.rdt/x"] {
+        let path = file_path(path);
+        assert_eq!(storage_error_of(create(&place, path.as_str())), StorageError::NameNotAllowed);
+        assert_eq!(storage_error_of(place.tree.open(path, Peaks::NONE)), StorageError::NameNotAllowed);
+        assert_eq!(storage_error_of(place.tree.status(path, Flags::empty())), StorageError::NameNotAllowed);
+        assert_eq!(storage_error_of(place.tree.list(Some(path), None, Flags::empty())), StorageError::NameNotAllowed);
+    }
+    assert_eq!(put_link(&place, "l", ".rdt"), Err(StorageError::NotPermitted));
+}
+
+#[test]
+fn a_hidden_folder_of_another_user_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let hidden = place.path().join(names::HIDDEN);
+    std::fs::create_dir(&hidden).unwrap();
+    std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let content = content(2 * BLOCK);
+    place.put(&want("a", &content), &content).unwrap();
+    assert!(place.read("a") == content && place.hidden().is_empty());
+}
+
+#[test]
+fn links_are_stored_and_stay_in_the_tree() {
+    let place = Place::with(TreeRules { follow_links: false, ..TreeRules::default() });
+    place.write("a/file", b"content");
+    for (path, target) in [("l", "a/file"), ("a/l", "file"), ("a/l", "../a/file")] {
+        assert_eq!(put_link(&place, path, target), Ok(()));
+        assert_eq!(std::fs::read_link(place.path().join(path)).unwrap(), Path::new(target));
+        let mut sent = place.tree.open(file_path(path), Peaks::NONE).unwrap();
+        let mut buf = Vec::new();
+        sent.read(100, &mut buf).unwrap();
+        assert_eq!((sent.kind(), &*buf), (FileKind::Link, target.as_bytes()));
+        assert_eq!(sent.digest().unwrap(), digest(target.as_bytes()));
+    }
+    for (path, target) in [("x", "/etc"), ("x", ".."), ("a/x", "../.."), ("a/x", "b/../../..")] {
+        assert_eq!(put_link(&place, path, target), Err(StorageError::NotPermitted), "{target}");
+    }
+    // A path through a link has another depth than it seems.
+    put_link(&place, "a/up", "..").unwrap();
+    assert_eq!(put_link(&place, "a/up/x", "../.."), Err(StorageError::NotPermitted));
+    place.write("folder/x", b"");
+    assert!(place.tree.create(&want_kind("folder", FileKind::Link), None).is_err());
+}
+
+#[test]
+fn a_link_to_a_file_is_that_file_if_links_are_followed() {
+    let place = Place::new();
+    place.write("a/file", b"content");
+    symlink("a/file", place.path().join("l")).unwrap();
+    let status = place.tree.status(file_path("l"), Flags::DIGEST).unwrap();
+    assert_eq!((status.kind, status.length, status.digest), (FileKind::File, 7, Some(digest(b"content"))));
+    assert_eq!(place.tree.open(file_path("l"), Peaks::NONE).unwrap().kind(), FileKind::File);
+}
+
+#[test]
+fn unknown_kinds_and_devices_are_refused() {
+    let place = Place::new();
+    for kind in [FileKind::Nothing, FileKind::Other(9)] {
+        let error = place.tree.create(&want_kind("x", kind), None).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+    let pipe = place.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(create(&place, "pipe").is_err() && place.tree.open(file_path("pipe"), Peaks::NONE).is_err());
+    assert_eq!(place.tree.status(file_path("pipe"), Flags::DIGEST).unwrap().kind, FileKind::Nothing);
+    place.write("file", b"");
+    assert_eq!(storage_error_of(create(&place, "file/x")), StorageError::Exists);
+}

@@ -1,0 +1,69 @@
+//! Lists.
+
+use super::*;
+
+fn list(place: &Place, folder: Option<&str>, after: Option<&str>, flags: Flags) -> (Vec<String>, bool) {
+    let mut listing = place.tree.list(folder.map(file_path), after.map(file_path), flags).unwrap();
+    let mut paths = Vec::new();
+    while let Some(entry) = listing.next().unwrap() {
+        paths.push(entry.path.to_string());
+    }
+    (paths, listing.has_more())
+}
+
+#[test]
+fn a_list_is_sorted_and_shows_only_what_can_be_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    for path in ["a/b", "a.txt", "a/c/d", "z", ".hidden", ".rdt/x", "a/.rdt-0123456789abcdef0123456789abcdef.part"] {
+        place.write(path, b"x");
+    }
+    std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(place.path().join("pipe")).status().unwrap().success());
+    let all = [".hidden", "a", "a.txt", "a/b", "a/c", "a/c/d", "z"];
+    assert_eq!(list(&place, None, None, Flags::RECURSIVE), (all.map(String::from).to_vec(), false));
+    let own = [".hidden", "a", "a.txt", "z"];
+    assert_eq!(list(&place, None, None, Flags::empty()).0, own);
+    assert_eq!(list(&place, Some("a"), None, Flags::RECURSIVE).0, ["a/b", "a/c", "a/c/d"]);
+    for (at, after) in all.iter().enumerate() {
+        assert_eq!(list(&place, None, Some(after), Flags::RECURSIVE).0, all[at + 1..], "after {after}");
+    }
+    // The entry itself may be gone.
+    assert_eq!(list(&place, None, Some("a/bb"), Flags::RECURSIVE).0, all[4..]);
+    assert_eq!(list(&place, Some("a"), Some("Z"), Flags::RECURSIVE).0.len(), 3);
+    assert_eq!(list(&place, Some("a"), Some("b"), Flags::RECURSIVE).0.len(), 0);
+    assert!(place.tree.list(Some(file_path("z")), None, Flags::empty()).is_err());
+}
+
+#[test]
+fn a_long_list_comes_in_pages() {
+    let place = Place::new();
+    for at in 0..2_500 {
+        place.write(&format!("d{:02}/f{at:04}", at / 100), b"");
+    }
+    let mut all = Vec::new();
+    let mut pages = 0;
+    loop {
+        let after = all.last().cloned();
+        let (page, has_more) = list(&place, None, after.as_deref(), Flags::RECURSIVE);
+        assert!(page.len() <= 1_000);
+        all.extend(page);
+        pages += 1;
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!((all.len(), pages), (2_525, 3));
+    assert!(all.is_sorted());
+}
+
+#[test]
+fn a_digest_is_in_a_list_if_it_is_asked_for() {
+    let place = Place::new();
+    place.write("a/b", b"content");
+    for (flags, expected) in [(Flags::DIGEST, Some(digest(b"content"))), (Flags::empty(), None)] {
+        let mut listing = place.tree.list(Some(file_path("a")), None, flags).unwrap();
+        let entry = listing.next().unwrap().unwrap();
+        assert_eq!((entry.digest, entry.length, entry.kind), (expected, 7, FileKind::File));
+    }
+}

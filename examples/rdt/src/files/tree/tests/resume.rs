@@ -1,0 +1,224 @@
+//! Interrupted transfers.
+
+use super::*;
+use rdt_proto::files::Cause;
+
+#[test]
+fn a_transfer_goes_on_after_every_interruption() {
+    let content = content(5 * BLOCK + 77);
+    for (written, border) in [(5, 0), (BLOCK, 1), (3 * BLOCK - 1, 2), (4 * BLOCK, 4), (5 * BLOCK + 76, 5)] {
+        for ends_by_kill in [true, false] {
+            let mut place = Place::new();
+            let mut incoming = place.begin(&want("a/b", &content));
+            incoming.write(&content[..written]).unwrap();
+            if ends_by_kill {
+                incoming.kill();
+                place.restart();
+            } else {
+                incoming.discard(Cause::Interrupted);
+            }
+            assert_eq!(place.go_on("a/b", &content), border * BLOCK as u64);
+            assert_eq!(place.hidden(), [""; 0]);
+            assert!(!place.path().join(names::HIDDEN).exists());
+        }
+    }
+}
+
+#[test]
+fn a_transfer_goes_on_with_values_of_flushed_blocks() {
+    let content = content(66 * BLOCK);
+    let mut place = Place::new();
+    let mut incoming = place.begin(&want("a", &content));
+    for piece in content[..65 * BLOCK].chunks(BLOCK) {
+        incoming.write(piece).unwrap();
+    }
+    incoming.kill();
+    place.restart();
+    let key = part::Key::of("a");
+    let hidden = hidden::open(place.tree.folders().dir()).unwrap();
+    let sidecar = hidden::open_file(&hidden, &key.values(), cap_std::fs::OpenOptions::new().read(true)).unwrap();
+    assert_eq!(sidecar.metadata().unwrap().len() / 32, 64 + 2, "64 values and two checks");
+    assert_eq!(place.go_on("a", &content), 65 * BLOCK as u64);
+}
+
+#[test]
+fn a_changed_prefix_is_not_gone_on_with() {
+    let mut content = content(5 * BLOCK);
+    let place = Place::new();
+    let mut incoming = place.begin(&want("a", &content));
+    incoming.write(&content[..4 * BLOCK]).unwrap();
+    incoming.discard(Cause::Interrupted);
+    content[3] ^= 1;
+    assert_eq!(place.go_on("a", &content), 0);
+}
+
+#[test]
+fn blocks_that_a_power_failure_took_are_sent_again() {
+    let content = content(66 * BLOCK);
+    let mut place = Place::new();
+    let mut incoming = place.begin(&want("a", &content));
+    incoming.write(&content[..65 * BLOCK]).unwrap();
+    incoming.kill();
+    let data = place.path().join(names::HIDDEN).join(part::Key::of("a").data());
+    std::fs::File::options().write(true).open(data).unwrap().set_len(40 * BLOCK as u64 + 9).unwrap();
+    place.restart();
+    assert_eq!(place.go_on("a", &content), 40 * BLOCK as u64);
+}
+
+#[test]
+fn a_newer_request_takes_a_part_over() {
+    let content = content(4 * BLOCK);
+    let place = Place::new();
+    let mut old = place.begin(&want("a", &content));
+    old.write(&content[..2 * BLOCK + 5]).unwrap();
+    let offset = place.common("a", &content);
+    assert_eq!(offset, 2 * BLOCK as u64);
+    let mut new = place.begin(&Wanted { offset, ..want("a", &content) });
+    assert_eq!(old.write(b"foreign").unwrap_err().kind(), ErrorKind::ResourceBusy);
+    new.write(&content[2 * BLOCK..3 * BLOCK]).unwrap();
+    assert!(matches!(old.seal(None), Err(SealError::DigestMismatch)));
+    new.write(&content[3 * BLOCK..]).unwrap();
+    let sealed = new.seal(Some(digest(&content))).unwrap();
+    commit(vec![sealed]).pop().unwrap().unwrap();
+    assert!(place.read("a") == content && place.hidden().is_empty());
+}
+
+#[test]
+fn a_part_that_another_process_has_is_left_alone() {
+    let content = content(3 * BLOCK);
+    let mut place = Place::new();
+    let mut other = place.begin(&want("a", &content));
+    other.write(&content[..2 * BLOCK]).unwrap();
+    place.restart();
+    let offset = place.common("a", &content);
+    assert_eq!(offset, 2 * BLOCK as u64);
+    let refused = place.tree.create(&Wanted { offset, ..want("a", &content) }, None);
+    assert_eq!(storage_error_of(refused), StorageError::DigestMismatch);
+    place.put(&want("a", &content), &content).unwrap();
+    other.write(&content[2 * BLOCK..]).unwrap();
+    other.seal(Some(digest(&content))).unwrap();
+}
+
+#[test]
+fn a_complete_part_is_not_taken_over() {
+    let [old, new] = [content(3 * BLOCK), vec![7; 3 * BLOCK]];
+    let place = Place::new();
+    let sealed = place.sealed(&want("a", &old), &old);
+    assert_eq!(place.tree.status(file_path("a"), Flags::KEEP).unwrap().kind, FileKind::Nothing);
+    let newer = place.sealed(&want("a", &new), &new);
+    commit(vec![sealed]).pop().unwrap().unwrap();
+    assert!(place.read("a") == old);
+    commit(vec![newer]).pop().unwrap().unwrap();
+    assert!(place.read("a") == new && place.hidden().is_empty());
+}
+
+#[test]
+fn a_file_gives_its_unchanged_blocks_to_the_next_one() {
+    let mut content = content(6 * BLOCK);
+    let offset = 4 * BLOCK as u64;
+    let place = Place::new();
+    for keep in [true, false] {
+        place.write("a", &content);
+        content[5 * BLOCK] ^= 1;
+        assert_eq!(place.common("a", &content), offset);
+        let mut incoming = place.begin(&Wanted { offset, keep, ..want("a", &content) });
+        incoming.write(&content[4 * BLOCK..]).unwrap();
+        let sealed = incoming.seal(Some(digest(&content))).unwrap();
+        commit(vec![sealed]).pop().unwrap().unwrap();
+        assert!(place.read("a") == content);
+    }
+    std::fs::remove_file(place.path().join("a")).unwrap();
+    let gone = place.tree.create(&Wanted { offset: BLOCK as u64, ..want("a", &content) }, None);
+    assert_eq!(storage_error_of(gone), StorageError::DigestMismatch);
+    assert!(place.hidden().is_empty());
+}
+
+#[test]
+fn content_with_another_digest_is_removed() {
+    let content = content(3 * BLOCK);
+    let place = Place::new();
+    for keep in [true, false] {
+        let mut incoming = place.begin(&Wanted { keep, ..want("a", &content) });
+        incoming.write(&content).unwrap();
+        assert!(matches!(incoming.seal(Some(digest(b"other"))), Err(SealError::DigestMismatch)));
+    }
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_small_file_needs_no_part() {
+    let content = content(BLOCK);
+    let place = Place::new();
+    let mut incoming = place.begin(&want("a", &content));
+    incoming.write(&content).unwrap();
+    assert!(!place.path().join(names::HIDDEN).exists());
+    incoming.discard(Cause::Interrupted);
+    assert_eq!(place.tree.part(file_path("a")).unwrap(), None);
+}
+
+#[test]
+fn a_get_goes_on_where_it_stopped() {
+    let content = content(6 * BLOCK + 9);
+    let [server, client] = [Place::new(), Place::new()];
+    server.write("x", &content);
+    let mut part = client.begin(&want("x", &content));
+    part.write(&content[..5 * BLOCK + 1]).unwrap();
+    part.discard(Cause::Interrupted);
+    let have = client.tree.part(file_path("x")).unwrap().unwrap();
+    let mut sent = server.tree.open(file_path("x"), have.as_peaks()).unwrap();
+    assert_eq!((sent.offset(), sent.length()), (5 * BLOCK as u64, Some(content.len() as u64)));
+    let mut incoming = client.begin(&Wanted { offset: sent.offset(), ..want("x", &content) });
+    let mut piece = Vec::new();
+    loop {
+        sent.read(300_000, &mut piece).unwrap();
+        if piece.is_empty() {
+            break;
+        }
+        incoming.write(&piece).unwrap();
+    }
+    let sealed = incoming.seal(Some(sent.digest().unwrap())).unwrap();
+    commit(vec![sealed]).pop().unwrap().unwrap();
+    assert!(client.read("x") == content);
+}
+
+#[test]
+fn values_of_a_large_file_are_remembered() {
+    let content = content(65 * BLOCK + 3);
+    let place = Place::new();
+    place.put(&want("a", &content), &content).unwrap();
+    let file = std::fs::File::open(place.path().join("a")).unwrap();
+    let values = place.tree.remembered().get(&file.metadata().unwrap()).unwrap();
+    assert_eq!((values.blocks.len(), values.digest), (65, digest(&content)));
+    let status = place.tree.status(file_path("a"), Flags::DIGEST).unwrap();
+    assert_eq!((status.digest, status.peaks.as_peaks().blocks()), (Some(digest(&content)), 65));
+
+    // Remembered values that lie decide where a transfer begins, and not what is stored.
+    let changed = {
+        let mut changed = content.clone();
+        changed[5] ^= 1;
+        changed
+    };
+    std::fs::write(place.path().join("a"), &changed).unwrap();
+    let version = remembered::FileVersion::of(&std::fs::metadata(place.path().join("a")).unwrap()).unwrap();
+    place.tree.remembered().put(version, &values.blocks, values.digest);
+    let offset = place.common("a", &content);
+    assert_eq!(offset, 65 * BLOCK as u64);
+    let mut incoming = place.begin(&Wanted { offset, ..want("a", &content) });
+    incoming.write(&content[65 * BLOCK..]).unwrap();
+    assert!(matches!(incoming.seal(Some(digest(&content))), Err(SealError::DigestMismatch)));
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_has_no_digest() {
+    let place = Place::new();
+    place.write("a", &content(2 * BLOCK));
+    for change in [BLOCK as u64, 2 * BLOCK as u64] {
+        let mut sent = place.tree.open(file_path("a"), Peaks::NONE).unwrap();
+        let file = std::fs::File::options().write(true).open(place.path().join("a")).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        file.set_len(change).unwrap();
+        let mut piece = Vec::new();
+        sent.read(4 * BLOCK, &mut piece).unwrap();
+        assert!(sent.digest().is_err());
+    }
+}
