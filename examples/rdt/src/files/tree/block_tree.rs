@@ -137,18 +137,60 @@ pub(super) fn common_border(values: &[ChainingValue], have: Peaks<'_>) -> (u64, 
     (border, false)
 }
 
-/// Reads `len` bytes of `file` from `offset` on, in large pieces. Fails if there are fewer.
+/// Passes `len` bytes of `file` from `offset` on, in pieces that fit into a cache. Fails if there are fewer. It moves the
+/// position of the file.
 pub(super) fn hash(file: &File, offset: u64, len: u64, mut each: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut piece = vec![0; usize::try_from(len).unwrap_or(BLOCK).min(BLOCK)];
-    let mut done = 0;
-    while done < len {
-        let now = usize::try_from(len - done).unwrap_or(BLOCK).min(BLOCK);
-        let Some(piece) = piece.get_mut(..now) else { return Err(io::ErrorKind::InvalidInput.into()) };
-        read_exact_at(file, piece, offset + done)?;
-        each(piece);
-        done += now as u64;
+    const PIECE: u64 = 256 << 10;
+    let end = offset.checked_add(len).filter(|_| len > 0);
+    let Some(end) = end else { return Ok(()) };
+    if file.metadata()?.len() < end {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let [mut piece, zeros] = [(); 2].map(|()| vec![0; usize::try_from(len.min(PIECE)).unwrap_or_default()]);
+    let mut run = Run { data: offset, hole: offset };
+    let mut position = offset;
+    while position < end {
+        let now = PIECE.min(end - position);
+        if position >= run.hole {
+            run = Run::at(file, position);
+        }
+        let count = usize::try_from(now).unwrap_or_default();
+        let (Some(piece), Some(zeros)) = (piece.get_mut(..count), zeros.get(..count)) else { break };
+        if position + now <= run.data {
+            each(zeros);
+        } else {
+            read_exact_at(file, piece, position)?;
+            each(piece);
+        }
+        position += now;
     }
     Ok(())
+}
+
+/// Where the next bytes of a file begin that are on the disk, and where the next hole begins behind them. A hole is not
+/// read, so that a sparse file takes the time of its digest only.
+struct Run {
+    data: u64,
+    hole: u64,
+}
+
+impl Run {
+    #[cfg(target_os = "linux")]
+    fn at(file: &File, position: u64) -> Self {
+        use rustix::fs::SeekFrom;
+        let data = match rustix::fs::seek(file, SeekFrom::Data(position)) {
+            Err(rustix::io::Errno::NXIO) => return Self { data: u64::MAX, hole: u64::MAX },
+            // The file system does not tell.
+            Err(_) => return Self { data: position, hole: u64::MAX },
+            Ok(data) => data,
+        };
+        Self { data, hole: rustix::fs::seek(file, SeekFrom::Hole(data)).unwrap_or(u64::MAX) }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn at(_file: &File, position: u64) -> Self {
+        Self { data: position, hole: u64::MAX }
+    }
 }
 
 /// Reads without the position of the file, which a writer may use.
@@ -195,7 +237,7 @@ impl PeaksBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Seek, SeekFrom, Write};
 
     fn content(len: usize) -> Vec<u8> {
         (0..len).map(|at| u8::try_from((at ^ (at >> 8) ^ (at >> 20)) & 0xff).unwrap()).collect()
@@ -235,6 +277,24 @@ mod tests {
                 assert_eq!(tree.digest().0, *blake3::hash(&bytes[..len]).as_bytes(), "{blocks} of {len}");
             }
         }
+    }
+
+    #[test]
+    fn holes_are_hashed_as_zeros() {
+        let file = tempfile::tempfile().unwrap();
+        let mut bytes = vec![0; 4 * BLOCK + 5];
+        for (at, len) in [(BLOCK + 7, 9), (3 * BLOCK, 70_000)] {
+            bytes[at..at + len].fill(1);
+            (&file).seek(SeekFrom::Start(at as u64)).unwrap();
+            (&file).write_all(&bytes[at..at + len]).unwrap();
+        }
+        file.set_len(bytes.len() as u64).unwrap();
+        for start in [0, 5, BLOCK, 3 * BLOCK + 1, 4 * BLOCK] {
+            let mut tree = BlockTree::new();
+            hash(&file, start as u64, (bytes.len() - start) as u64, |piece| tree.update(piece)).unwrap();
+            assert_eq!(tree.digest().0, *blake3::hash(&bytes[start..]).as_bytes());
+        }
+        assert!(hash(&file, 1, bytes.len() as u64, |_| {}).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Makes many files durable with few flushes.
 //!
-//! 1. The bytes of all files are flushed: one file by itself, more by one flush of their file system.
+//! 1. The bytes of all files are flushed: few files one by one, more by one flush of their file system.
 //! 2. The files take their names.
 //! 3. The folders are flushed, and those above them that are new.
 //!
@@ -20,8 +20,9 @@ use std::time::SystemTime;
 /// A folder to flush, and which files need it.
 type Flush = (io::Result<Arc<Dir>>, Vec<usize>);
 
-/// The most folders that are flushed one by one.
-const FEW_FOLDERS: usize = 4;
+/// The most files or folders that are flushed one by one. A flush of the file system also waits for the bytes of other
+/// programs.
+const FEW: usize = 4;
 
 /// Makes files durable under their paths, with one flush for all. Returns one result each, in order: the name if it is
 /// another than the one asked for.
@@ -49,7 +50,7 @@ pub(crate) fn commit(batch: Vec<Sealed>) -> Vec<Result<Option<OsString>, CommitE
 /// Flushes the bytes of all files.
 fn flush_bytes(batch: &[Sealed]) -> Vec<io::Result<()>> {
     let files: Vec<&File> = batch.iter().filter_map(Sealed::file).collect();
-    let at_once = files.len() > 1 && sync_disks(&files);
+    let at_once = files.len() > FEW && sync_disks(&files);
     let flush = |file: &Sealed| match file.file() {
         // After an error of the common flush, each file tells whether it was its own.
         Some(file) if !at_once => file.sync_all(),
@@ -76,7 +77,7 @@ fn flush_folders(batch: &[Sealed], named: &[io::Result<Option<OsString>>]) -> Ve
         }
     }
     let open: Vec<&Dir> = folders.values().filter_map(|(folder, _)| folder.as_deref().ok()).collect();
-    let at_once = open.len() > FEW_FOLDERS && sync_disks(&open);
+    let at_once = open.len() > FEW && sync_disks(&open);
     for (folder, files) in folders.values() {
         let flushed = match folder {
             Ok(_) if at_once => Ok(()),

@@ -135,10 +135,10 @@ impl Outgoing {
     /// Begins at the last border of `have` up to which both are the same. Call it before the first read.
     pub(crate) fn go_on_from(&mut self, have: Peaks<'_>) -> io::Result<u64> {
         let Content::File(file) = &mut self.content else { return Ok(0) };
-        let border = file.common(have, self.length / BLOCK_BYTES)?;
-        if border == 0 {
+        if have.blocks() == 0 {
             return Ok(0);
         }
+        let border = file.common(have, self.length / BLOCK_BYTES)?;
         let blocks = usize::try_from(border).unwrap_or(usize::MAX);
         let values = file.known.get(..blocks).unwrap_or(&file.known).to_vec();
         self.hashed = BlockTree::behind(values, &file.file)?;

@@ -11,7 +11,7 @@ use super::{Gone, Tree};
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::BLOCK_BYTES;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -125,6 +125,7 @@ fn copy(from: Option<&File>, len: u64, to: &File, reservation: Option<&mut Reser
         return Err(Gone.into());
     }
     hash(to, 0, len, |bytes| hashed.update(bytes))?;
+    to.seek(SeekFrom::Start(len))?;
     if let Some(reservation) = reservation {
         reservation.write(usize::try_from(len).unwrap_or(usize::MAX));
     }
