@@ -137,6 +137,14 @@ pub(super) fn common_border(values: &[ChainingValue], have: Peaks<'_>) -> (u64, 
     (border, false)
 }
 
+/// The chaining value of one whole block of a file that has more.
+pub(super) fn block_value(file: &File, block: u64) -> io::Result<ChainingValue> {
+    let mut hasher = Hasher::new();
+    hasher.set_input_offset(block * BLOCK_BYTES);
+    hash(file, block * BLOCK_BYTES, BLOCK_BYTES, |bytes| _ = hasher.update(bytes))?;
+    Ok(hasher.finalize_non_root())
+}
+
 /// Passes `len` bytes of `file` from `offset` on, in pieces that fit into a cache. Fails if there are fewer. It moves the
 /// position of the file.
 pub(super) fn hash(file: &File, offset: u64, len: u64, mut each: impl FnMut(&[u8])) -> io::Result<()> {

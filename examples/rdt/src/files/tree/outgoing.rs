@@ -1,7 +1,7 @@
 //! A file that leaves.
 
 use super::super::source::{Version, without_waiting};
-use super::block_tree::{BlockTree, common_border, hash};
+use super::block_tree::{BlockTree, block_value, common_border, hash};
 use super::remembered::{FileVersion, LEAST, Remembered, Values};
 use super::{Tree, attributes};
 use crate::messages::error_text;
@@ -173,7 +173,7 @@ impl Outgoing {
         }
         let digest = self.hashed.digest();
         if let Content::File(file) = &self.content {
-            file.check(&self.hashed, digest)?;
+            file.check(&self.hashed, digest, self.offset == 0)?;
         }
         Ok(digest)
     }
@@ -201,6 +201,9 @@ impl Outgoing {
 impl OpenFile {
     /// The last border that both share, in blocks. Reads as far as no values are remembered, up to the first difference.
     fn common(&mut self, have: Peaks<'_>, own_blocks: u64) -> io::Result<u64> {
+        if self.known_digest.is_some() && !self.has_known_blocks()? {
+            self.forget();
+        }
         let (mut border, mut differs) = common_border(&self.known, have);
         let mut read = None;
         for (end, _) in have.iter().filter(|&(end, _)| end <= own_blocks) {
@@ -221,17 +224,39 @@ impl OpenFile {
         Ok(border)
     }
 
-    /// Checks the digest of the content that was sent, and remembers its values.
-    fn check(&self, hashed: &BlockTree, digest: Digest) -> io::Result<()> {
+    /// Whether some blocks at random have the values that are remembered: a copy of a disk may have the same times.
+    fn has_known_blocks(&self) -> io::Result<bool> {
+        const SAMPLES: usize = 8;
+        let random: [u8; 2 * SAMPLES] = crate::entropy::random_bytes()?;
+        for [low, high] in random.as_chunks().0 {
+            let scale = usize::from(u16::from_le_bytes([*low, *high]));
+            let block = (self.known.len() * scale) >> 16;
+            if self.known.get(block) != Some(&block_value(&self.file, block as u64)?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn forget(&mut self) {
+        self.known = Vec::new();
+        self.known_digest = None;
+    }
+
+    /// Checks the digest of the content that was sent, and remembers its values. `is_read` says whether all of it was
+    /// read here.
+    fn check(&self, hashed: &BlockTree, digest: Digest, is_read: bool) -> io::Result<()> {
         let metadata = self.file.metadata()?;
-        let is_other = self.known_digest.is_some_and(|known| known != digest);
-        if is_other || Version::of(&metadata).differs_from(&self.opened) {
+        let is_known = self.known_digest == Some(digest);
+        let version = FileVersion::of(&metadata).filter(|_| metadata.len() >= LEAST && !is_known);
+        let is_wrong = !is_read && self.known_digest.is_some() && !is_known;
+        if let Some(version) = version.filter(|_| is_wrong) {
+            self.remembered.forget(version);
+        }
+        if is_wrong || Version::of(&metadata).differs_from(&self.opened) {
             return Err(io::Error::other("the file changed while it was read"));
         }
-        let is_new = self.known_digest.is_none() && metadata.len() >= LEAST;
-        let version =
-            FileVersion::of(&metadata).filter(|version| is_new && version.rested_before(self.opened_at, true));
-        if let Some(version) = version {
+        if let Some(version) = version.filter(|version| version.rested_before(self.opened_at, true)) {
             self.remembered.put(version, hashed.values(), digest);
         }
         Ok(())

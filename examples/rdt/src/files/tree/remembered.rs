@@ -3,7 +3,8 @@
 //! A server remembers them in the hidden folder, a client that sends files in the user's folder for such data. An entry
 //! is bound to device, inode, length and both times of a file. A damaged or foreign entry is none: it ends with its
 //! BLAKE3, and its folder is writable only for this user. Content is stored only with the digest of what was written,
-//! so an entry decides where a transfer begins, and never what is stored here.
+//! so an entry decides where a transfer begins, and never what is stored here. The sender of a file reads some of its
+//! blocks before it leaves any out.
 //!
 //! Two changes within one tick of the file system's clock have the same time. So only values of a file that rested
 //! before it was read are remembered.
@@ -129,6 +130,12 @@ impl Remembered {
         if let Ok(dir) = self.open() {
             remove_surplus(&dir);
         }
+    }
+
+    /// Forgets the values of a file, which are wrong.
+    pub(super) fn forget(&self, version: FileVersion) {
+        // A failure is met again at the next transfer.
+        let _ = self.open().and_then(|dir| dir.remove_file(version.name()));
     }
 
     fn open(&self) -> io::Result<Dir> {

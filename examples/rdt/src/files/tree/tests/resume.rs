@@ -191,21 +191,49 @@ fn values_of_a_large_file_are_remembered() {
     assert_eq!((values.blocks.len(), values.digest), (65, digest(&content)));
     let status = place.tree.status(file_path("a"), Flags::DIGEST).unwrap();
     assert_eq!((status.digest, status.peaks.as_peaks().blocks()), (Some(digest(&content)), 65));
+}
 
-    // Remembered values that lie decide where a transfer begins, and not what is stored.
-    let changed = {
-        let mut changed = content.clone();
-        changed[5] ^= 1;
-        changed
-    };
-    std::fs::write(place.path().join("a"), &changed).unwrap();
+/// Remembers values of `content` for a file with other bytes.
+fn remember_wrong(place: &Place, content: &[u8], changed: std::ops::Range<usize>) {
+    let mut bytes = content.to_vec();
+    bytes[changed].iter_mut().for_each(|byte| *byte ^= 1);
+    place.write("a", &bytes);
     let version = remembered::FileVersion::of(&std::fs::metadata(place.path().join("a")).unwrap()).unwrap();
-    place.tree.remembered().put(version, &values.blocks, values.digest);
+    let mut tree = BlockTree::new();
+    tree.update(content);
+    place.tree.remembered().put(version, tree.values(), tree.digest());
+}
+
+#[test]
+fn wrong_values_decide_only_where_a_put_begins() {
+    let content = content(65 * BLOCK + 3);
+    let place = Place::new();
+    remember_wrong(&place, &content, 5..6);
     let offset = place.common("a", &content);
     assert_eq!(offset, 65 * BLOCK as u64);
     let mut incoming = place.begin(&Wanted { offset, ..want("a", &content) });
     incoming.write(&content[65 * BLOCK..]).unwrap();
     assert!(matches!(incoming.seal(Some(digest(&content))), Err(SealError::DigestMismatch)));
+}
+
+#[test]
+fn wrong_values_of_a_file_that_is_sent_are_noticed() {
+    let content = content(65 * BLOCK + 3);
+    let place = Place::new();
+    let mut tree = BlockTree::new();
+    tree.update(&content);
+    let have = tree.peaks();
+    // Other blocks: the samples differ. Another end: the digest differs, and the values are forgotten.
+    remember_wrong(&place, &content, 0..content.len());
+    assert_eq!(place.tree.open(file_path("a"), have.as_peaks()).unwrap().offset(), 0);
+    remember_wrong(&place, &content, 65 * BLOCK..content.len());
+    let send = || {
+        let mut sent = place.tree.open(file_path("a"), have.as_peaks()).unwrap();
+        assert_eq!(sent.offset(), 65 * BLOCK as u64);
+        sent.read(BLOCK, &mut Vec::new()).unwrap();
+        sent.digest().ok()
+    };
+    assert_eq!([send(), send()], [None, Some(digest(&place.read("a")))]);
 }
 
 #[test]
