@@ -314,6 +314,8 @@ impl From<Gone> for io::Error {
 pub(crate) fn storage_error(error: &io::Error) -> StorageError {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(Gone) => StorageError::DigestMismatch,
+        // A newer request for the same path goes on with the part.
+        None if error.kind() == ErrorKind::ResourceBusy => StorageError::Busy,
         None => error.kind().into(),
     }
 }

@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// A complete file. Dropping it before [`commit`](super::commit) removes it.
+/// A complete file. Dropping it before [`commit`](super::commit()) removes it.
 pub(crate) struct Sealed {
     tree: Tree,
     place: Place,

@@ -113,6 +113,30 @@ fn a_complete_part_is_not_taken_over() {
 }
 
 #[test]
+fn requests_for_one_path_at_once_leave_one_whole_file() {
+    let place = Place::new();
+    let request = &|byte: u8| {
+        let content = vec![byte; 2 * BLOCK + usize::from(byte)];
+        for _ in 0..20 {
+            let store = || {
+                let mut incoming = place.tree.create(&want("a", &content), None)?;
+                content.chunks(300_000).try_for_each(|piece| incoming.write(piece))?;
+                incoming.seal(Some(digest(&content)))
+            };
+            match store() {
+                Ok(sealed) => _ = commit(vec![sealed]).pop().unwrap().unwrap(),
+                Err(SealError::Io(error)) => assert_eq!(storage_error(&error), StorageError::Busy),
+                Err(SealError::DigestMismatch) => panic!("another request wrote into the part"),
+            }
+        }
+    };
+    std::thread::scope(|scope| (1..=4).for_each(|byte| _ = scope.spawn(move || request(byte))));
+    let stored = place.read("a");
+    assert!(stored == vec![stored[0]; 2 * BLOCK + usize::from(stored[0])]);
+    assert!(place.hidden().is_empty());
+}
+
+#[test]
 fn a_file_gives_its_unchanged_blocks_to_the_next_one() {
     let mut content = content(6 * BLOCK);
     let offset = 4 * BLOCK as u64;
