@@ -1,8 +1,8 @@
 //! BLAKE3 of a file, block by block: chaining values of whole blocks, peaks at any border, the digest.
 //!
 //! BLAKE3 is a binary tree whose left subtrees are powers of two. A block of 1 MiB is such a subtree, so its chaining
-//! value depends on its bytes and its position alone. The last merge is a different function. Which merge is the last is
-//! known only at the end, so values are merged when a result is asked for: 10,000 merges for 10 GB, below 1 ms.
+//! value depends on its bytes and its position alone. The last merge is a different function, and which one is the last
+//! is known only at the end. So values are merged when a result is asked for: 10,000 merges for 10 GB, below 1 ms.
 
 use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
@@ -145,8 +145,9 @@ pub(super) fn block_value(file: &File, block: u64) -> io::Result<ChainingValue> 
     Ok(hasher.finalize_non_root())
 }
 
-/// Passes `len` bytes of `file` from `offset` on, in pieces that fit into a cache. Fails if there are fewer. It moves the
-/// position of the file.
+/// Passes `len` bytes of `file` from `offset` on, in pieces that fit into a cache.
+///
+/// Fails if there are fewer. It moves the position of the file.
 pub(super) fn hash(file: &File, offset: u64, len: u64, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     const PIECE: u64 = 256 << 10;
     let end = offset.checked_add(len).filter(|_| len > 0);

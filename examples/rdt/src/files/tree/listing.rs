@@ -1,7 +1,7 @@
 //! The entries of a folder, in the order of the bytes of their paths.
 //!
-//! `a.txt` comes between `a` and `a/b`, since `.` is before `/`. So a folder is in its list twice: where it is an entry,
-//! and where its own entries belong. Only the folders above the next entry are read, and none twice in a page.
+//! `a.txt` comes between `a` and `a/b`, since `.` is before `/`. So a folder is in its list twice: where it is an
+//! entry, and where its own entries belong. Only the folders above the next entry are read, and none twice in a page.
 
 use super::{EntryBuf, Tree, names};
 use cap_std::fs::Dir;

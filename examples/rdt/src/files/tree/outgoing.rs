@@ -199,7 +199,9 @@ impl Outgoing {
 }
 
 impl OpenFile {
-    /// The last border that both share, in blocks. Reads as far as no values are remembered, up to the first difference.
+    /// The last border that both share, in blocks.
+    ///
+    /// Reads as far as no values are remembered, up to the first difference.
     fn common(&mut self, have: Peaks<'_>, own_blocks: u64) -> io::Result<u64> {
         if self.known_digest.is_some() && !self.has_known_blocks()? {
             self.forget();
