@@ -11,7 +11,7 @@
 //! | [`Cubic`] | RFC 9438 | the most common controller on the Internet |
 //! | [`BandwidthDelay`] | a model of the path | long, fast or lossy paths |
 //!
-//! [`Unpaced`] takes the pacing from a controller, for small machines.
+//! [`Unpaced`] takes the pacing from a controller, for small machines. [`RateLimited`] sets a maximum rate.
 //!
 //! Bytes may be payload or whole datagrams, if the controller, every event and the window use the same measure. Every
 //! controller but [`FixedWindow`] has a constructor `new(datagram_bytes)`, which can serve as a factory.
@@ -28,6 +28,7 @@ mod loss_meter;
 mod math;
 mod new_reno;
 mod pacer;
+mod rate_limited;
 mod recovery;
 mod unpaced;
 
@@ -37,6 +38,7 @@ pub use cubic::Cubic;
 pub use fixed_window::FixedWindow;
 pub use new_reno::NewReno;
 pub use pacer::Pacer;
+pub use rate_limited::RateLimited;
 pub use unpaced::Unpaced;
 
 use crate::{ClockShift, Duration, Instant};

@@ -5,6 +5,7 @@ mod changes;
 mod flows;
 mod network;
 mod pacing;
+mod rate_limited;
 mod rules;
 mod slow_lines;
 mod unpaced;

@@ -9,7 +9,7 @@ mod sender;
 pub(crate) use path::Path;
 use sender::Sender;
 
-use rdt_proto::congestion::Controller;
+use rdt_proto::congestion::{Controller, RateLimited};
 use rdt_proto::{Duration, Instant};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -93,6 +93,11 @@ impl Network {
 
     /// Adds a flow that sends `packets` packets from `start` on.
     pub(crate) fn add(&mut self, controller: Controller, packets: usize, start: Instant) {
+        self.add_limited(RateLimited::new(controller, None), packets, start);
+    }
+
+    /// Adds a flow as [`add`](Self::add) does, with its maximum rate.
+    pub(crate) fn add_limited(&mut self, controller: RateLimited<Controller>, packets: usize, start: Instant) {
         let flow = self.senders.len();
         self.senders.push(Sender::new(controller, packets, self.path.round_trip()));
         self.receivers.push(Receiver::default());

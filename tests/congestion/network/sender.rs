@@ -3,7 +3,7 @@
 //! Its window of numbers is unlimited, and retransmissions go before new data.
 
 use super::SEGMENT;
-use rdt_proto::congestion::{Acknowledgement, Congestion, Controller, Loss, Pacer};
+use rdt_proto::congestion::{Acknowledgement, Congestion, Controller, Loss, Pacer, RateLimited};
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ struct Transmission {
 
 /// The sending end of a flow.
 pub(crate) struct Sender {
-    pub(crate) controller: Controller,
+    pub(crate) controller: RateLimited<Controller>,
     pacer: Pacer,
     total: usize,
     next: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(controller: Controller, total: usize, handshake: Duration) -> Self {
+    pub(crate) fn new(controller: RateLimited<Controller>, total: usize, handshake: Duration) -> Self {
         Self {
             controller,
             pacer: Pacer::new(Duration::from_millis(1), SEGMENT),
