@@ -71,6 +71,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.next_lost())
     }
 
+    fn lost_before(&self, later: Option<Seq>) -> Option<Seq> {
+        either!(self, arq => arq.lost_before(later))
+    }
+
     fn first_unsent(&self) -> Seq {
         either!(self, arq => arq.first_unsent())
     }

@@ -142,6 +142,11 @@ pub trait Arq: sealed::Sealed {
     /// The number of the lost INFO to repeat first, even if the window or pacing does not allow it yet.
     fn next_lost(&self) -> Option<Seq>;
 
+    /// For traces: the number that was declared lost last, or with `later`, the one before that number.
+    ///
+    /// `later` is a result of this call, with no other call since. Stop-and-wait remembers one number.
+    fn lost_before(&self, later: Option<Seq>) -> Option<Seq>;
+
     /// The lowest number that was never sent.
     fn first_unsent(&self) -> Seq;
 

@@ -30,6 +30,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.advance(now);
         self.request_body();
         let Some(output) = self.next_output() else { return Ok(None) };
+        let before = self.before();
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
         // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence, apart from a
@@ -45,6 +46,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
         }
+        self.trace_changes(before);
         self.trace_sent(buf.get(..len).unwrap_or_default(), segment_size);
         Ok(Some(Transmit { len, segment_size }))
     }

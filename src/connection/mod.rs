@@ -24,6 +24,7 @@ mod numbers;
 mod observer;
 mod output;
 mod path_size;
+mod path_snapshot;
 mod probe;
 mod progress;
 mod rebase;
@@ -59,13 +60,13 @@ use handshake::Handshake;
 use idle::IdleTimer;
 use limits::Limits;
 use negotiation::Negotiation;
-pub use observer::{ConnectionState, Observer, TraceEvent};
+pub use observer::{Observer, TraceEvent};
+pub use path_snapshot::{ConnectionState, PathSnapshot};
 use probe::Nonces;
 use state::State;
 pub use storage::{ConnectionTypes, LentStopAndWait, LentStorage, Memory, Observed, Storage, blocks_for};
 #[cfg(feature = "alloc")]
 pub use storage::{GrowingStorage, HeapStopAndWait, HeapStorage};
-pub use trace::PathSnapshot;
 pub use windows::MemoryUse;
 
 /// A reliable, ordered byte stream in each direction.

@@ -24,6 +24,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The last acknowledgements went to the old address and are perhaps lost, so one is due at once.
     pub(crate) fn on_moved(&mut self, now: Instant) {
         self.advance(now);
+        self.trace_moved();
         let counter = self.next_counter().to_be_bytes();
         if let State::Established { remembered, .. } = &mut self.state {
             *remembered = Remembered::Moved { counter };
@@ -38,6 +39,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if let Some(remembered @ Remembered::Moved { .. }) = self.state.remembered_mut() {
             // The other path was never used.
             *remembered = Remembered::Nothing;
+            self.trace_moved();
             self.arq.request_ack();
             self.arq.probe();
         } else {

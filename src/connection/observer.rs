@@ -24,10 +24,11 @@
 //! # Ok::<(), rdt_proto::store::StoreError>(())
 //! ```
 
-use super::event::{CloseReason, Ignored};
-use crate::Instant;
+use super::event::Ignored;
+use super::path_snapshot::{ConnectionState, PathSnapshot};
 use crate::timing::Timer;
 use crate::wire::Datagram;
+use crate::{Instant, Seq};
 use core::fmt;
 
 /// Receives the events of a connection.
@@ -96,8 +97,17 @@ pub enum TraceEvent<'a> {
     },
     /// A datagram was ignored. If it holds a packet, [`Received`](Self::Received) precedes this event.
     Ignored(Ignored),
-    /// This number of INFO packets was declared lost.
-    Lost(u64),
+    /// The latest transmission of the INFO with this number was declared lost.
+    ///
+    /// If several are declared lost at once, the one that was sent last comes first. With stop-and-wait, an INFO is
+    /// declared lost when it is repeated.
+    Lost(Seq),
+    /// An estimate of the path or a limit has changed, or the bytes in flight: what it is now.
+    ///
+    /// The event ends the events of a call, but those of its datagrams sent. One call causes one event at most.
+    Path(PathSnapshot),
+    /// The peer has moved to another address. A [listener](crate::listener) has noticed it.
+    Moved,
     /// A timer expired.
     Expired(Timer),
     /// The congestion controller entered this [phase](crate::congestion::Congestion::phase).
@@ -112,35 +122,12 @@ impl fmt::Display for TraceEvent<'_> {
             Self::Sent { datagram, len } => write!(f, "> {datagram} ({len} bytes)"),
             Self::Received { datagram, len } => write!(f, "< {datagram} ({len} bytes)"),
             Self::Ignored(reason) => write!(f, "ignored: {reason:?}"),
-            Self::Lost(count) => write!(f, "lost: {count}"),
+            Self::Lost(number) => write!(f, "lost: INFO {}", number.value()),
+            Self::Path(path) => path.fmt(f),
+            Self::Moved => f.write_str("the peer has moved"),
             Self::Expired(timer) => write!(f, "timer: {timer:?}"),
             Self::Phase(phase) => write!(f, "phase: {phase}"),
             Self::State(state) => write!(f, "state: {state}"),
-        }
-    }
-}
-
-/// The state of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConnectionState {
-    /// The handshake is not complete.
-    Opening,
-    /// The handshake is complete, and this side has not closed its direction.
-    Established,
-    /// This side has [closed](super::Connection::close) its direction; the peer may still send.
-    Closing,
-    /// The connection has ended.
-    Ended(CloseReason),
-}
-
-impl fmt::Display for ConnectionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Opening => f.write_str("opening"),
-            Self::Established => f.write_str("established"),
-            Self::Closing => f.write_str("closing"),
-            Self::Ended(reason) => write!(f, "ended, {reason}"),
         }
     }
 }

@@ -61,7 +61,9 @@ impl<T: ConnectionTypes> Connection<T> {
         self.advance(now);
         self.request_body();
         let Some(output) = self.next_output() else { return Ok(None) };
+        let before = self.before();
         let len = self.write(output, buf)?;
+        self.trace_changes(before);
         self.trace_sent(buf.get(..len).unwrap_or_default(), len);
         Ok(Some(Transmit { len, segment_size: len }))
     }

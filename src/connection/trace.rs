@@ -1,52 +1,17 @@
-//! A snapshot of a connection and its path, and the events for an [`Observer`].
+//! What a program sees of a connection, and the events for an [`Observer`].
 
 use super::event::Handled;
-use super::observer::{ConnectionState, Observer, TraceEvent};
+use super::observer::{Observer, TraceEvent};
+use super::path_snapshot::{ConnectionState, PathSnapshot};
 use super::probe::Probe;
 use super::state::State;
 use super::{Connection, ConnectionTypes};
-use crate::Duration;
 use crate::arq::Arq;
 use crate::timing::Timer;
 use heapless::Vec;
 
-/// The state of a connection and its estimates of the path, at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PathSnapshot {
-    /// The state of the connection.
-    pub state: ConnectionState,
-    /// The smoothed round-trip time (RFC 6298 §2); `None` before the first sample.
-    pub srtt: Option<Duration>,
-    /// The minimum of the measured round-trip times; `None` before the first sample.
-    pub min_rtt: Option<Duration>,
-    /// The retransmission timeout, without backoff.
-    pub rto: Duration,
-    /// The largest body of a new INFO, in bytes: what config, peer and path allow now.
-    pub segment: usize,
-    /// Bytes of datagrams in flight: sent, and neither acknowledged nor declared lost.
-    pub in_flight: u64,
-    /// The congestion window in bytes; `None` for stop-and-wait, which sends one datagram at a time.
-    pub window: Option<u64>,
-    /// The pacing rate in bytes per second; `None` without pacing.
-    pub pacing_rate: Option<u64>,
-    /// Bytes of acknowledged datagrams. Each datagram counts once.
-    pub delivered: u64,
-    /// The number of times that an INFO was declared lost. Stop-and-wait declares an INFO lost when it repeats it.
-    pub lost: u64,
-    /// The number of retransmissions of INFO.
-    pub retransmitted: u64,
-    /// The number of spurious losses: an INFO was declared lost, but was only late.
-    pub spurious: u64,
-    /// The [phase](crate::congestion::Congestion::phase) of the congestion controller.
-    pub phase: &'static str,
-}
-
 /// The observed part of a connection before a call.
-pub(super) struct Before {
-    state: ConnectionState,
-    lost: u64,
-    phase: &'static str,
-}
+pub(super) struct Before(PathSnapshot);
 
 /// An upper limit of the number of timers of a connection.
 const MAX_TIMERS: usize = 16;
@@ -128,16 +93,16 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// The state to compare with after a call; `None` without an enabled observer.
-    #[inline]
+    ///
+    /// At opt-level z the compiler would keep the memory of the snapshot in programs without an observer: 100 to 420
+    /// bytes of flash, and 120 bytes of stack.
+    #[inline(always)]
     pub(super) fn before(&self) -> Option<Before> {
-        self.observer.is_enabled().then(|| {
-            let arq = self.arq.snapshot();
-            Before { state: self.state(), lost: arq.lost, phase: arq.phase }
-        })
+        if self.observer.is_enabled() { Some(Before(self.path())) } else { None }
     }
 
     /// Reports the changes since `before`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn trace_changes(&mut self, before: Option<Before>) {
         if let Some(before) = before {
             self.show_changes(&before);
@@ -145,16 +110,31 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     #[cold]
-    fn show_changes(&mut self, before: &Before) {
-        let (arq, state) = (self.arq.snapshot(), self.state());
-        if arq.lost != before.lost {
-            self.show(&TraceEvent::Lost(arq.lost.wrapping_sub(before.lost)));
+    fn show_changes(&mut self, Before(before): &Before) {
+        let path = self.path();
+        let (mut later, mut left) = (None, path.lost.wrapping_sub(before.lost));
+        while left > 0
+            && let Some(number) = self.arq.lost_before(later)
+        {
+            self.show(&TraceEvent::Lost(number));
+            (later, left) = (Some(number), left - 1);
         }
-        if arq.phase != before.phase {
-            self.show(&TraceEvent::Phase(arq.phase));
+        if path.phase != before.phase {
+            self.show(&TraceEvent::Phase(path.phase));
         }
-        if state != before.state {
-            self.show(&TraceEvent::State(state));
+        if path.state != before.state {
+            self.show(&TraceEvent::State(path.state));
+        }
+        if path != *before {
+            self.show(&TraceEvent::Path(path));
+        }
+    }
+
+    /// Reports that the peer has moved to another address.
+    #[inline]
+    pub(super) fn trace_moved(&mut self) {
+        if self.observer.is_enabled() {
+            self.show(&TraceEvent::Moved);
         }
     }
 

@@ -1,13 +1,14 @@
 //! The trace events for an observer, and the snapshot of the path.
 
 use harness::extended::*;
-use rdt_proto::connection::{CloseReason, Config, ConnectionState, Observer, TraceEvent};
+use rdt_proto::connection::{CloseReason, Config, ConnectionState, Observer, PathSnapshot, TraceEvent};
 use rdt_proto::{Duration, Instant};
 
-/// A log with a line for each event: the time in ms, and the event.
+/// A log with a line for each event but those of the path: the time in ms, and the event.
 #[derive(Default)]
 struct Log {
     lines: Vec<String>,
+    paths: Vec<PathSnapshot>,
     paused: bool,
 }
 
@@ -17,6 +18,10 @@ impl Observer for Log {
     }
 
     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
+        if let TraceEvent::Path(path) = event {
+            self.paths.push(*path);
+            return;
+        }
         let millis = now.saturating_since(Instant::ZERO).as_millis();
         self.lines.push(format!("{millis} {event}"));
     }
@@ -58,7 +63,7 @@ fn an_observer_sees_packets_losses_states_and_what_is_ignored() {
         "100 > #3 INFO 3, length 1",
         "100 > #4 INFO 4, length 1",
         "200 < #1 SACK 1,",
-        "200 lost: 1",
+        "200 lost: INFO 1",
         "200 > #5 INFO 1, length 1",
         "300 < #2 SACK 5,",
         "300 state: closing",
@@ -113,6 +118,39 @@ fn an_observer_that_pauses_sees_nothing() {
     client.next_datagram().unwrap();
     client.machine.abort(0);
     assert!(client.machine.observer().lines.is_empty());
+}
+
+#[test]
+fn an_observer_sees_the_path_after_each_change() {
+    let config = Config { segment: 1, ..Config::default() };
+    let mut client = ExtendedTrace::established_with(config, storage(&config, 32, 32).observed(Log::default()));
+    client.machine.send(b"abcd").unwrap();
+    for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d")] {
+        client.expect(info(number, body));
+        assert_eq!(client.machine.observer().paths.last(), Some(&client.machine.path()), "{number}");
+    }
+    let count = client.machine.observer().paths.len();
+    client.machine.handle_timeout(client.now);
+    assert_eq!(client.machine.observer().paths.len(), count, "nothing has changed");
+    client.elapse(100);
+    client.peer_sends(sack(1, 4, 2, &[0b111]));
+    let last = *client.machine.observer().paths.last().unwrap();
+    assert_eq!((last.in_flight, last.lost), (0, 1));
+}
+
+#[test]
+fn an_observer_sees_every_number_that_is_lost_the_last_one_first() {
+    let config = Config { segment: 1, ..Config::default() };
+    let mut client = ExtendedTrace::established_with(config, storage(&config, 32, 32).observed(Log::default()));
+    client.machine.send(b"abcdef").unwrap();
+    for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d"), (5, b"e"), (6, b"f")] {
+        client.expect(info(number, body));
+    }
+    client.elapse(100);
+    client.peer_sends(sack(1, 6, 1, &[0b11_1000]));
+    let lost = |line: &String| line.split_once(" lost: ").map(|(_, what)| what.to_owned());
+    let lost: Vec<_> = client.machine.observer().lines.iter().filter_map(lost).collect();
+    assert_eq!(lost, ["INFO 3", "INFO 2", "INFO 1"]);
 }
 
 #[test]

@@ -118,6 +118,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.hold_back.next().or_else(|| self.sender.scoreboard.first_lost())
     }
 
+    fn lost_before(&self, later: Option<Seq>) -> Option<Seq> {
+        self.sender.scoreboard.lost_before(later)
+    }
+
     fn first_unsent(&self) -> Seq {
         self.sender.scoreboard.next()
     }

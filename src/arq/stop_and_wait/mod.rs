@@ -197,6 +197,10 @@ impl Arq for StopAndWait {
         self.flight.filter(|flight| flight.deadline.is_none()).map(|_| self.base)
     }
 
+    fn lost_before(&self, later: Option<Seq>) -> Option<Seq> {
+        self.flight.filter(|_| later.is_none()).map(|_| self.base)
+    }
+
     fn first_unsent(&self) -> Seq {
         self.base.add(self.flight.is_some().into())
     }

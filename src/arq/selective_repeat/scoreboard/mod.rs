@@ -163,6 +163,15 @@ impl<M: Memory> Scoreboard<M> {
         Some(if self.window.sent(self.base).state == SentState::Lost { self.base } else { first })
     }
 
+    /// The lost number that was declared lost last, or that was declared lost before `later`.
+    pub(super) fn lost_before(&self, later: Option<Seq>) -> Option<Seq> {
+        match later {
+            None => self.lost.last(),
+            Some(later) if Some(later) == self.lost.first() => None,
+            Some(later) => Some(Seq::new(self.window.sent(later).before)),
+        }
+    }
+
     /// The number in the list `flight` that was sent first.
     pub(super) fn oldest(&self, flight: Flight) -> Option<Seq> {
         self.flight(flight).first()
