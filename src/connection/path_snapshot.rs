@@ -60,7 +60,8 @@ pub struct PathSnapshot {
     pub phase: &'static str,
 }
 
-/// One line, with what is known: `path: round trip 20100us (least 20000us), in flight 2400 of 14720 bytes, segment 1200`.
+/// One line, with what is known:
+/// `path: round trip 20100us (least 20000us), in flight 2400 of 14720 bytes, segment 1200`.
 impl fmt::Display for PathSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("path: ")?;

@@ -55,6 +55,7 @@ pub(crate) struct BenchArgs {
 
 pub(crate) fn run(args: &BenchArgs, stop: &Stop) -> Result<ExitCode, String> {
     let servers = args.server.resolve()?;
+    args.common.start_trace()?;
     let bench = Bench { args, servers, settings: args.common.settings(), stop };
     let measured = bench.measure();
     if stop.count() > 0 {
@@ -183,7 +184,7 @@ impl Bench<'_> {
         session: Client,
         meter: Option<Arc<Meter>>,
     ) -> Result<FileClient<Content>, String> {
-        let exchange = Exchange::new(session, Content(meter));
+        let exchange = Exchange::new(session, Content(meter)).taking_at_most(self.settings.max_rate);
         let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
         let report = Report::new(Progress::Quiet, Local::Memory, false);
         let mut client = FileClient::new(attempts, self.settings, exchange, None, report);

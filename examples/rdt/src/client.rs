@@ -336,7 +336,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn poll_timeout(&self) -> Option<Instant> {
         let (link, session) = match &self.state {
             State::Connecting(attempts) => (attempts.poll_timeout(), None),
-            State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.session.poll_timeout()),
+            State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.poll_timeout()),
         };
         [link, session, self.leave_at, self.progress_due()].into_iter().flatten().min()
     }

@@ -1,9 +1,15 @@
 //! Arguments of several commands.
 
+use crate::bit_rate::BitRate;
+use crate::messages::error_text;
+use crate::observers::Verbosity;
+use crate::qlog::VantagePoint;
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
-use clap::Args;
+use crate::trace_file::TraceFile;
+use clap::{ArgAction, Args};
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Peer};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Common {
@@ -46,12 +52,29 @@ pub(crate) struct Common {
     /// Print objects to the standard output, one a line: progress, results, requests and errors
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print each packet, timer, loss and state of each connection to the standard error output
-    #[arg(short, long)]
-    verbose: bool,
+    /// Explain on the standard error output what each connection does: a few lines a second at most. Twice (-vv), print
+    /// each packet, timer, loss and state instead
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// The most that this side sends, in bits per second, or with k, M, G for powers of 1000: 20M. It counts the
+    /// datagrams with content, without the headers of UDP and IP. The limit of a server is for each client. A download
+    /// with a limit takes its content at this rate. By default there is none
+    #[arg(long, value_name = "RATE", value_parser = BitRate::parse)]
+    pub(crate) rate: Option<BitRate>,
+    /// Write what the connections do to this file, as qlog (version 0.3, JSON text sequences), which viewers such as
+    /// qvis open. Its usual ending is .sqlog. An earlier trace is replaced, no other file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 impl Common {
+    /// Starts the trace of a client, if there is one.
+    pub(crate) fn start_trace(&self) -> Result<(), String> {
+        let Some(path) = &self.trace else { return Ok(()) };
+        let started = TraceFile::create(path, None)?.start(VantagePoint::Client);
+        started.map_err(|error| format!("cannot start: {}", error_text(&error)))
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
         // Only one packet is in flight towards this peer, with any mechanism and window.
@@ -70,7 +93,8 @@ impl Common {
             (false, false) => (Mechanism::SelectiveRepeat, settings::WINDOW),
         };
         let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
-        Settings { config, arq, congestion, window, is_verbose: self.verbose }
+        let max_rate = self.rate.map(BitRate::bytes_per_second);
+        Settings { config, arq, congestion, window, max_rate, verbosity: Verbosity::of(self.verbose) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Storage may answer at once or later. While it works, the connection goes on: it acknowledges, probes its peer, and
 //! answers. So a slow disk delays only its own exchange, and no peer gives up because of it.
 
+use crate::intake::Intake;
 use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
@@ -69,11 +70,24 @@ pub(crate) struct Exchange<S, F> {
     task: Option<Task>,
     /// The operating system's message for a storage failure.
     error: Option<String>,
+    /// The limit of the rate at which content is taken.
+    intake: Option<Intake>,
 }
 
 impl<S: Session, F: Storage> Exchange<S, F> {
     pub(crate) fn new(session: S, storage: F) -> Self {
-        Self { session, storage, task: None, error: None }
+        Self { session, storage, task: None, error: None, intake: None }
+    }
+
+    /// Takes at most `rate` bytes per second.
+    pub(crate) fn taking_at_most(self, rate: Option<u64>) -> Self {
+        Self { intake: rate.map(Intake::new), ..self }
+    }
+
+    /// When to call [`pump`](Self::pump), even if nothing has happened.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let intake = self.intake.as_ref().and_then(Intake::poll_timeout);
+        self.session.poll_timeout().into_iter().chain(intake).min()
     }
 
     /// The operating system's message for a storage failure.
@@ -97,8 +111,13 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         budget: &mut HeapBudget,
     ) -> Option<Outcome> {
         loop {
-            let read = self.session.handle_input(now, connection.recv_chunk());
+            let unread = connection.recv_chunk();
+            let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
+            let read = self.session.handle_input(now, unread.get(..offered).unwrap_or(unread));
             connection.consume(read);
+            if let Some(intake) = &mut self.intake {
+                intake.on_taken(read);
+            }
             self.handle_end(connection);
             let answered = self.serve_storage(now, connection);
             let written = self.write(connection);

@@ -2,6 +2,7 @@
 
 use crate::endpoint::Address;
 use crate::entropy;
+use crate::qlog::VantagePoint;
 use crate::settings::{self, AnyStorage, Settings};
 use rdt_proto::connection::{Connection, Timer, Transmit};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -36,7 +37,7 @@ enum Refusal {
 impl Link {
     /// Begins a connection. `request` is written to it, if it fits.
     pub(crate) fn connect(now: Instant, server: SocketAddr, settings: &Settings, request: &[u8]) -> io::Result<Self> {
-        let storage = settings::storage(settings, server).map_err(io::Error::other)?;
+        let storage = settings::storage(settings, server, VantagePoint::Client).map_err(io::Error::other)?;
         let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
         let mut connection = connection.map_err(io::Error::other)?;
         let has_request = connection.send_segment(request).is_ok();

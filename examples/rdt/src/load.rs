@@ -36,6 +36,7 @@ const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let servers = args.server.resolve()?;
+    args.common.start_trace()?;
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];
@@ -173,7 +174,7 @@ impl<'r> Load<'r> {
             None => Client::upload(ClientConfig::default(), name.as_name(), self.size as u64),
             Some(_) => Client::download(ClientConfig::default(), name.as_name()),
         };
-        let exchange = Exchange::new(session, Excerpt { content, done: 0 });
+        let exchange = Exchange::new(session, Excerpt { content, done: 0 }).taking_at_most(self.settings.max_rate);
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));

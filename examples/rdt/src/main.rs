@@ -36,7 +36,10 @@
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `serve_args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
 //! | `generated` | completions of shells, and manual pages |
-//! | `messages`, `progress`, `progress_line`, `rate`, `packet_log`, `escape`, `json`, `output` | the printed output |
+//! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
+//! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
+//! | `trace_file`, `qlog`, `connection_trace`, `packet_numbers` | the trace of connections |
+//! | `bit_rate`, `intake` | the maximum rate, and how a download keeps to it |
 //! | `log` | the log file of a server |
 //! | `clock`, `signals`, `stop`, `loss` | the time, signals, requests to stop, artificial loss |
 //!
@@ -48,9 +51,11 @@ mod args;
 mod attempts;
 mod bench;
 mod binding;
+mod bit_rate;
 mod client;
 mod clock;
 mod common_args;
+mod connection_trace;
 mod demo;
 mod destination;
 mod disk;
@@ -62,6 +67,7 @@ mod exchange;
 mod file_storage;
 mod files;
 mod generated;
+mod intake;
 mod json;
 mod lifecycle;
 mod limits;
@@ -71,12 +77,16 @@ mod log;
 mod loss;
 mod memory_file;
 mod messages;
+mod narrator;
 mod network_error;
+mod observers;
 mod output;
 mod packet_log;
+mod packet_numbers;
 mod patience;
 mod progress;
 mod progress_line;
+mod qlog;
 mod rate;
 mod refusals;
 mod report;
@@ -98,6 +108,7 @@ mod socket_tcp;
 mod status;
 mod stop;
 mod threads;
+mod trace_file;
 mod transfer_args;
 mod usage;
 

@@ -21,7 +21,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The number of lines that wait for each stream. Lines of `--verbose` have some 100 bytes: 1.6 MB.
+/// The number of lines that wait for each stream. Lines of `-vv` have some 100 bytes: 1.6 MB.
 const LINES: usize = 16 << 10;
 /// The number of bytes of messages that wait. A longer message waits alone.
 const MESSAGE_BYTES: usize = 32 << 20;

@@ -1,28 +1,25 @@
-//! The log of `--verbose`: a line for each packet, timer, loss and state of a connection.
+//! The log of `-vv`: a line for each packet, timer, loss and state of a connection.
 
 use crate::output::{self, Stream};
 use rdt_proto::Instant;
-use rdt_proto::connection::{Observer, TraceEvent};
+use rdt_proto::connection::TraceEvent;
 use std::net::SocketAddr;
 
-/// Prints the events of one connection to the standard error output. With `None` it prints nothing.
-pub(crate) struct PacketLog(Option<SocketAddr>);
+/// Prints the events of one connection to the standard error output.
+pub(crate) struct PacketLog(SocketAddr);
 
 impl PacketLog {
     /// Creates the log of a connection to `peer`. Each line has the address of `peer`.
-    pub(crate) fn new(is_verbose: bool, peer: SocketAddr) -> Self {
-        Self(is_verbose.then_some(peer))
-    }
-}
-
-impl Observer for PacketLog {
-    fn is_enabled(&self) -> bool {
-        self.0.is_some()
+    pub(crate) const fn new(peer: SocketAddr) -> Self {
+        Self(peer)
     }
 
-    fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
-        let Some(peer) = self.0 else { return };
-        let micros = now.saturating_since(Instant::ZERO).as_micros();
+    pub(crate) fn observe(&self, now: Instant, event: &TraceEvent<'_>) {
+        // They change with each packet.
+        if matches!(event, TraceEvent::Path(_)) {
+            return;
+        }
+        let (peer, micros) = (self.0, now.saturating_since(Instant::ZERO).as_micros());
         let line = format!("{}.{:06} {peer} {event}", micros / 1_000_000, micros % 1_000_000);
         output::print(Stream::Stderr, &line);
     }

@@ -69,6 +69,7 @@ impl Refusals {
 mod tests {
     use super::*;
     use crate::access::parse_network;
+    use crate::qlog::VantagePoint;
     use crate::settings::{self, Settings};
     use rdt_proto::connection::{CloseReason, Connection};
 
@@ -91,7 +92,7 @@ mod tests {
     fn a_connect_from_elsewhere_gets_one_reset_and_leaves_nothing() {
         let (mut refusals, elsewhere, mut buf) = (refusals(), from("198.51.100.1:1"), [0; 2_048]);
         let settings = Settings::default();
-        let storage = settings::storage(&settings, elsewhere.peer).unwrap();
+        let storage = settings::storage(&settings, elsewhere.peer, VantagePoint::Client).unwrap();
         let mut client = Connection::connect(Instant::ZERO, settings.config, [7; 32], storage).unwrap();
         let connect = client.poll_transmit(Instant::ZERO, &mut buf).unwrap().unwrap().len;
         let connect = buf[..connect].to_vec();

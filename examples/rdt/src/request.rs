@@ -10,6 +10,7 @@ use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
+use crate::observers::Verbosity;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -34,8 +35,13 @@ pub(crate) fn request(
     stop: Stop,
 ) -> Result<ExitCode, String> {
     let servers = server.resolve()?;
+    common.start_trace()?;
     let settings = common.settings();
     let (mut session, mut files) = job()?;
+    let settings = match session.transfer() {
+        Transfer::Download => settings.for_download(),
+        Transfer::Upload => settings,
+    };
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
     let socket = binding::bind_towards(&servers).map_err(fail)?;
@@ -52,7 +58,7 @@ pub(crate) fn request(
             // would wait for it.
             std::mem::forget(disk.clone());
         }
-        let exchange = Exchange::new(session, files(disk));
+        let exchange = Exchange::new(session, files(disk)).taking_at_most(settings.max_rate);
         let attempts = Attempts::new(&servers, settings, patience);
         let mut client = FileClient::new(attempts, settings, exchange, Some(finished), report);
         driver.run(&mut client).map_err(fail)?;
@@ -82,7 +88,7 @@ fn progress(
     local: &Local,
 ) -> Progress {
     let content_is_shown = matches!(local, Local::StandardOutput) && std::io::stdout().is_terminal();
-    match (common.quiet || content_is_shown, settings.is_verbose) {
+    match (common.quiet || content_is_shown, settings.verbosity == Verbosity::Packets) {
         (true, _) => Progress::Quiet,
         (false, _) if common.json => Progress::objects(transfer, title),
         (false, true) => Progress::lines(title),

@@ -8,12 +8,14 @@ use crate::lifecycle::Threads;
 use crate::log;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
+use crate::qlog::VantagePoint;
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
 use crate::server::{FileServer, Store};
 use crate::server_address;
 use crate::service_manager::{self, ServiceManager, Watchdog};
 use crate::stop::{Stop, Terminal};
+use crate::trace_file::TraceFile;
 use crate::{open_folder, output, threads};
 use cap_std::fs::Dir;
 use std::io;
@@ -39,8 +41,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         Some(path) => log::open(path, &args.root)?,
         None => None,
     };
+    let trace = args.common.trace.as_deref().map(|path| TraceFile::create(path, Some(&args.root))).transpose()?;
     let restriction = restrict(&store.folder, log.as_ref(), args);
-    let stop = start_threads(log.is_some())?;
+    let stop = start_threads(log.is_some(), trace)?;
     let together = Threads::new(sockets.len(), stop.clone());
     if !args.common.quiet {
         messages::to_stderr(restriction);
@@ -86,8 +89,9 @@ fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<Rese
 }
 
 /// Starts the threads that print, and that which watches for signals. They are the first threads of the program.
-fn start_threads(has_log: bool) -> Result<Stop, String> {
+fn start_threads(has_log: bool, trace: Option<TraceFile>) -> Result<Stop, String> {
     output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(cannot_start)?;
+    trace.map_or(Ok(()), |trace| trace.start(VantagePoint::Server)).map_err(cannot_start)?;
     let terminal = Terminal::at_start();
     let hangup = move || {
         log::reopen();

@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
 use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
+use crate::qlog::VantagePoint;
 use crate::refusals::Refusals;
 use crate::request_line::{self, End};
 use crate::service_manager::Watchdog;
@@ -143,7 +144,8 @@ impl FileServer {
             };
             let (settings, address) = (&self.settings, incoming.address().peer);
             let host = address.host();
-            let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(settings, address)) {
+            let storage = || settings::storage(settings, address, VantagePoint::Server);
+            let peer = match self.peers.accept(now, incoming, entropy, storage) {
                 Ok(peer) => peer,
                 Err(AcceptError::Storage(error)) => {
                     to_stderr(format_args!("no connection can be made: {error}"));

@@ -1,18 +1,19 @@
 //! The settings of connections in this program. Their memory is on the heap.
 
-use crate::packet_log::PacketLog;
+use crate::observers::{Observers, Verbosity};
+use crate::qlog::VantagePoint;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
-use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow, RateLimited};
 use rdt_proto::connection::{
     Config, HeapStopAndWait, HeapStorage, HeapWindow, Memory, Method, Observed, Storage, blocks_for,
 };
 use rdt_proto::store::{GrowingRecvSlots, SendSlots, StoreError};
 use std::net::SocketAddr;
 
-type Stores = Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
-/// The storage of a connection in this program, with its packet log.
-pub(crate) type AnyStorage = Observed<Stores, PacketLog>;
+type Stores = Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, AnyArq<Vec<Block>, RateLimited<Controller>>>;
+/// The storage of a connection in this program, with its observers.
+pub(crate) type AnyStorage = Observed<Stores, Observers>;
 
 /// The number of receive slots for the public implementation.
 ///
@@ -28,6 +29,8 @@ pub(crate) const FIXED_WINDOW: u32 = 2_048;
 pub(crate) const SINGLE_WINDOW: u32 = 4;
 /// The number of packets buffered each way at first: 370 KB. They fill 29 Mbit/s at 100 ms without a loss.
 const FIRST_WINDOW: u32 = 256;
+/// The least window of a download with a maximum rate.
+const LEAST_WINDOW: u64 = 16;
 /// The default of the memory for the windows of all clients of a server, in bytes.
 pub(crate) const MEMORY: usize = 256 << 20;
 
@@ -61,8 +64,10 @@ pub(crate) struct Settings {
     pub(crate) congestion: Congestion,
     /// The largest number of packets buffered each way.
     pub(crate) window: u32,
-    /// Whether each connection prints its packets, timers, losses and states.
-    pub(crate) is_verbose: bool,
+    /// The most that this side sends, in bytes per second.
+    pub(crate) max_rate: Option<u64>,
+    /// What is printed about each connection.
+    pub(crate) verbosity: Verbosity,
 }
 
 /// The implementation at the other end.
@@ -89,7 +94,8 @@ impl Default for Settings {
             arq: Mechanism::SelectiveRepeat,
             congestion: Congestion::BandwidthDelay,
             window: WINDOW,
-            is_verbose: false,
+            max_rate: None,
+            verbosity: Verbosity::Nothing,
         }
     }
 }
@@ -137,6 +143,16 @@ impl Settings {
         if self.config.framing.is_base_only() { self.window } else { self.window.min(FIRST_WINDOW) }
     }
 
+    /// The settings of a download.
+    ///
+    /// At the maximum rate it takes half a second to take a full window. A larger window would let the server send far
+    /// ahead of it.
+    pub(crate) fn for_download(self) -> Self {
+        let Some(rate) = self.max_rate else { return self };
+        let packets = (rate / 2 / u64::from(self.config.recv_segment.max(1))).max(LEAST_WINDOW);
+        Self { window: self.window.min(u32::try_from(packets).unwrap_or(u32::MAX)), ..self }
+    }
+
     /// The windows of a new connection.
     pub(crate) fn heap_window(&self) -> HeapWindow {
         HeapWindow::new(self.first_window(), self.window)
@@ -144,8 +160,8 @@ impl Settings {
 }
 
 /// Storage for the connection to `peer`.
-pub(crate) fn storage(settings: &Settings, peer: SocketAddr) -> Result<AnyStorage, StoreError> {
-    Ok(stores(settings)?.observed(PacketLog::new(settings.is_verbose, peer)))
+pub(crate) fn storage(settings: &Settings, peer: SocketAddr, side: VantagePoint) -> Result<AnyStorage, StoreError> {
+    Ok(stores(settings)?.observed(Observers::new(settings.verbosity, peer, side)))
 }
 
 fn stores(settings: &Settings) -> Result<Stores, StoreError> {
@@ -162,6 +178,7 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
         Congestion::NewReno => Algorithm::NewReno.controller(datagram),
         Congestion::Fixed => FixedWindow::new(u64::from(*window) * u64::from(datagram)).into(),
     };
+    let controller = |datagram: u32| RateLimited::new(controller(datagram), settings.max_rate);
     let memory = Memory { send, recv, blocks: vec![Block::EMPTY; blocks_for(first)] };
     Ok(HeapStorage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat).growing())
 }

@@ -3,7 +3,7 @@
 use crate::args::Cli;
 use crate::escape::{escape_lines, is_unprintable};
 use crate::messages::to_stderr;
-use crate::output;
+use crate::{output, trace_file};
 use clap::builder::Styles;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -42,6 +42,8 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
 
 /// Waits until all is printed, but not long. Returns the exit code, unless the standard output failed.
 pub(crate) fn checked(code: ExitCode) -> ExitCode {
+    // Its failure is a line.
+    trace_file::finish();
     output::finish();
     match output::failure() {
         None => code,

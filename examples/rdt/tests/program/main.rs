@@ -37,5 +37,7 @@ mod socket_tcp;
 mod space;
 #[cfg(target_os = "linux")]
 mod stalled_clients;
+#[cfg(unix)]
+mod trace;
 mod transfers;
 mod user_errors;

@@ -80,11 +80,11 @@ fn a_default_client_adapts_to_a_server_with_small_bodies() {
 }
 
 #[test]
-fn verbose_prints_each_packet_and_state() {
+fn twice_verbose_prints_each_packet_and_state() {
     let place = Place::new();
     let (sent, server) = (place.client("sent"), place.serve(&[]));
     std::fs::write(&sent, b"content").unwrap();
-    let mut client = place.put(&sent, &server.address, &["--verbose"]);
+    let mut client = place.put(&sent, &server.address, &["-vv"]);
     client.expect("> CONNECT, version 1, tag ");
     client.expect("< CONNACK, version 1, tag ");
     client.expect("state: established");
@@ -173,7 +173,7 @@ fn the_rostov_profile_carries_files_both_ways() {
 #[test]
 fn a_stop_and_wait_peer_gets_one_large_packet_at_a_time() {
     let place = Place::new();
-    let options = ["--profile", "rostov", "--peer-method", "stop-and-wait", "--verbose"];
+    let options = ["--profile", "rostov", "--peer-method", "stop-and-wait", "-vv"];
     let server = place.serve(&options);
     std::fs::write(place.client("a"), content(150_000)).unwrap();
     for mechanism in [&[][..], &["--arq", "selective-repeat", "--window", "64"]] {

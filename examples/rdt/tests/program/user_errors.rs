@@ -12,7 +12,7 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-const COMMAND_LINES: [Row; 41] = [
+const COMMAND_LINES: [Row; 43] = [
     ("send a", "error: unrecognized subcommand 'send'"),
     ("put", "error: the following required arguments were not provided:"),
     ("put {small}", "error: the following required arguments were not provided:"),
@@ -42,6 +42,14 @@ const COMMAND_LINES: [Row; 41] = [
     ),
     ("put {small} {closed} --segment 1", "error: invalid value '1' for '--segment <BYTES>': 1 is not in 64..=65535"),
     ("put {small} {closed} --timeout 0", "error: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=3600"),
+    (
+        "put {small} {closed} --rate fast",
+        "error: invalid value 'fast' for '--rate <RATE>': not a number of bits per second, such as 20M or 1.5M",
+    ),
+    (
+        "get a {closed} --rate 8k",
+        "error: invalid value '8k' for '--rate <RATE>': less than 16k, which is the least rate",
+    ),
     ("put {small} {closed} --arq none", "error: invalid value 'none' for '--arq <ARQ>'"),
     ("put {small} {closed} --congestion none", "error: invalid value 'none' for '--congestion <CONGESTION>'"),
     ("put {small} {closed} --profile none", "error: invalid value 'none' for '--profile <PROFILE>'"),
@@ -105,7 +113,7 @@ const COMMAND_LINES: [Row; 41] = [
 ];
 
 /// Files of this machine.
-const FILES: [Row; 16] = [
+const FILES: [Row; 20] = [
     ("put {client} {closed}", "rdt: cannot read {client} on this machine: it is a folder: give a file in it"),
     ("put {client}/.. {closed}", "rdt: cannot read {client}/.. on this machine: it is a folder: give a file in it"),
     (
@@ -146,6 +154,24 @@ const FILES: [Row; 16] = [
         "get a {closed} -o /dev/null",
         "rdt: cannot write /dev/null on this machine: it is not a regular file, and is not replaced: give \
          --output FILE, or - for the standard output",
+    ),
+    (
+        "put {small} {closed} --trace {client}/none/t",
+        "rdt: cannot write the trace {client}/none/t on this machine: no such file or directory: give another --trace",
+    ),
+    (
+        "get a {closed} --trace {client}",
+        "rdt: cannot write the trace {client} on this machine: is a directory: give another --trace",
+    ),
+    (
+        "put {small} {closed} --trace {small}",
+        "rdt: cannot write the trace {small} on this machine: it exists and is no trace: give another --trace, or \
+         remove it",
+    ),
+    (
+        "serve --root {client} --bind {free} --trace {client}/t",
+        "rdt: cannot write the trace {client}/t on this machine: clients could read and replace it in {client}: give \
+         another folder",
     ),
     ("demo {client}/none", "rdt: cannot read {client}/none on this machine: no such file or directory: check the path"),
     (
