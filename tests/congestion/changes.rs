@@ -66,6 +66,24 @@ fn a_changed_rate_is_followed_within_3_s() {
     }
 }
 
+/// Regression: the acknowledgements of each paced burst arrived before the next one, which then began a new round.
+/// Without the end of a round, the rate of the start stayed for ever.
+#[test]
+fn a_path_far_shorter_than_the_wait_of_the_pacer_is_filled() {
+    for (before, after, timers) in [(200, 200, 1), (200, 2_000, 1), (1_000, 2_000, 1), (2_000, 500, 1), (200, 2_000, 0)]
+    {
+        let mut path = Path::new(before, 0);
+        path.delay = Duration::from_micros(25);
+        let path = path.with_queue_of(4_000_000).with_timers_of(timers).with_step(100, after, 0);
+        let [first, arrived] = worst(&path, [(50, 100, before), (200, 500, after)]);
+        println!("{before} to {after} Mbit/s, timers of {timers} ms: {first} %, {arrived} %");
+        assert!(
+            first >= 90 && arrived >= 90,
+            "{before} to {after} Mbit/s, timers of {timers} ms: {first} %, {arrived} %"
+        );
+    }
+}
+
 #[test]
 fn deliveries_in_bursts_cost_no_more_than_with_cubic() {
     for (forth, back, loss) in [(20, 0, 0), (0, 20, 0), (20, 20, 0), (20, 0, 10), (0, 20, 10)] {

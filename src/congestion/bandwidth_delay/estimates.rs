@@ -8,6 +8,15 @@ use crate::time::ShortDuration;
 
 /// The segments that a measurement of the bottleneck's rate needs.
 const TRAIN_SEGMENTS: u64 = 8;
+/// The batching delay of two end systems that wake once per millisecond (BBR: `BBRQuantizationBudget`).
+///
+/// It is added to the round-trip time, up to twice that time. Otherwise the window of a very short path would not last
+/// until the next wake-up.
+const BATCHING: Duration = Duration::from_millis(2);
+/// The batching delay of end systems on a path whose round trip takes next to no time.
+///
+/// Two products of it are some offload bursts. Many more would leave the caches of the processors before they are read.
+const LEAST_BATCHING: Duration = Duration::from_micros(250);
 
 impl BandwidthDelay {
     pub(super) fn observe_rtt(&mut self, ack: &Acknowledgement) {
@@ -138,9 +147,11 @@ impl BandwidthDelay {
     ///
     /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet. Where
     /// packets overtake each other, the first of a round says little about the others, so that a round lasts for the
-    /// smoothed time.
+    /// smoothed time. On a very short path it lasts for the batching delay, because the bursts of end systems that batch
+    /// would each give another rate.
     fn round_is_over(&self, ack: &Acknowledgement) -> bool {
         let shortest = if self.is_jittery() { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
+        let shortest = shortest.max(BATCHING);
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= shortest
     }
 
@@ -244,6 +255,26 @@ impl BandwidthDelay {
             Phase::Restart | Phase::Drain | Phase::Up | Phase::Down | Phase::Cruise => mean - (mean - gap) / 4,
         };
         self.gaps = [ShortDuration::ZERO, ShortDuration::new(Duration::from_micros(mean))];
+    }
+
+    /// Whether end systems that batch take longer than the path.
+    pub(super) fn is_very_short(&self) -> bool {
+        self.min_rtt() < BATCHING
+    }
+
+    /// The round-trip time between end systems that batch.
+    pub(super) fn batched_rtt(&self) -> Duration {
+        let batching = self.min_rtt().saturating_mul(2).clamp(LEAST_BATCHING, BATCHING);
+        self.min_rtt().saturating_add(batching)
+    }
+
+    /// The bytes that arrive late: in one burst with others, or in another order.
+    ///
+    /// At most one bandwidth-delay product, so that a pause of the path does not count as its habit.
+    pub(super) fn excitation(&self) -> u64 {
+        let late = self.gaps[1].get().saturating_add(self.jitter.get().saturating_mul(2));
+        let late = Duration::from_micros(late.as_micros().saturating_sub(BATCHING.as_micros()));
+        volume(self.capacity(), late.min(self.min_rtt().saturating_mul(2)))
     }
 
     /// The bytes in flight in `ProbeRtt`: half of what arrives in a round trip without a queue.

@@ -11,6 +11,7 @@
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
 //! | acknowledgements | one for two packets | seven in a round trip; one of many packets counts up to four times for a queue. Where packets overtake each other, one for two packets |
 //! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. Whether packets overtake each other is the jitter of the median of three samples, which a queue that drains does not raise. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice. Losses that turn out to be late packets take back the verdict of congestion until the round ends |
+//! | very short paths | a budget of some offload bursts | end systems that batch take longer than a round trip below 2 ms. A round lasts for 2 ms at least, and the wait of a paced sender begins no round. The window lasts for 0.5 ms to 4 ms more, and startup stops at two products of the prolonged round trip |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
 //! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
 //! | first flight | the initial window of the transport | 32 segments, but at most what takes 18 s at the rate that the handshake proves. Its round-trip time is the first minimum: after a small CONNECT on a serial line, a full datagram takes eight times as long, which is a queue of its own |
@@ -39,10 +40,6 @@ const CAUTIOUS_SECONDS: u64 = 18;
 const SMALL_HANDSHAKE: u64 = 150;
 /// Segments in the minimum window.
 const MINIMUM_SEGMENTS: u64 = 4;
-/// The batching delay of two end systems that wake once per millisecond (BBR: `BBRQuantizationBudget`).
-///
-/// It is added to the round-trip time. Otherwise the window of a very short path would not last until the next wake-up.
-const BATCHING: Duration = Duration::from_millis(2);
 /// The least round-trip time, so that no division is by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
 
@@ -172,6 +169,8 @@ pub struct BandwidthDelay {
     clean: u8,
     /// Whether a retransmission timeout has expired since the last acknowledgement.
     timed_out: bool,
+    /// Whether the application limited the round of the latest acknowledgement. True before the first one.
+    app_limited: bool,
 }
 
 impl BandwidthDelay {
@@ -215,6 +214,7 @@ impl BandwidthDelay {
             peak: 0,
             clean: 1,
             timed_out: false,
+            app_limited: true,
         }
     }
 
@@ -286,18 +286,9 @@ impl BandwidthDelay {
             self.window = self.probe_window();
             return;
         }
-        let product = volume(capacity, self.min_rtt().saturating_add(BATCHING));
+        let product = volume(capacity, self.batched_rtt());
         let window = mul_div(product, most, ONE).saturating_add(self.segment() * 2).saturating_add(self.excitation());
         self.window = window.min(self.ceiling).max(self.segment() * MINIMUM_SEGMENTS);
-    }
-
-    /// The bytes that arrive late: in one burst with others, or in another order.
-    ///
-    /// At most one bandwidth-delay product, so that a pause of the path does not count as its habit.
-    fn excitation(&self) -> u64 {
-        let late = self.gaps[1].get().saturating_add(self.jitter.get().saturating_mul(2));
-        let late = Duration::from_micros(late.as_micros().saturating_sub(BATCHING.as_micros()));
-        volume(self.capacity(), late.min(self.min_rtt().saturating_mul(2)))
     }
 }
 
@@ -314,7 +305,9 @@ impl Congestion for BandwidthDelay {
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.peak = self.peak.max(in_flight);
         self.sent = self.sent.saturating_add(bytes);
-        if in_flight <= u64::from(bytes) {
+        // A paced sender waits longer than a very short round trip. If that counted as idle, no round would ever end.
+        let may_have_waited = self.is_very_short() && !self.app_limited && !self.timed_out;
+        if in_flight <= u64::from(bytes) && !may_have_waited {
             // A new round starts after an idle period, so that no round contains the idle time.
             self.start_round(RoundStart { at: now, sent_at: now, acknowledged: 0 });
             self.last_ack_at = now;
@@ -322,7 +315,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
-        self.timed_out = false;
+        (self.timed_out, self.app_limited) = (false, ack.app_limited);
         if self.min_rtt.is_none() && ack.newest_sent_at < self.round.at {
             // Its round-trip time is that of the previous path.
             return;

@@ -34,8 +34,19 @@ impl BandwidthDelay {
         } else {
             ack.bytes / 2
         };
-        self.window = self.window.saturating_add(growth);
+        let most = self.largest_startup_window().saturating_sub(self.window);
+        self.window = self.window.saturating_add(growth.min(most));
         self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt()), 5, 4));
+    }
+
+    /// The largest window in startup: two products on a path that is shorter than the batching delay.
+    ///
+    /// There a round-trip time that end systems prolong by batching looks like no queue, however many products wait.
+    fn largest_startup_window(&self) -> u64 {
+        if !self.is_very_short() || self.net() == 0 {
+            return u64::MAX;
+        }
+        volume(self.capacity(), self.batched_rtt()).saturating_mul(2)
     }
 
     /// Handles the end of a round.
