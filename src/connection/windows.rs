@@ -15,9 +15,9 @@ pub struct MemoryUse {
     pub room: u32,
     /// Whether the window is limited by this memory, or soon will be.
     ///
-    /// To send, this means that the application has filled the store, and less than half of the store waits for the
+    /// To send, this means that the application has filled the store, and less than a quarter of the store waits for the
     /// congestion controller. For received bodies and for numbers it means that more than half of the places are in
-    /// use. Half of the places remain until the caller has replaced the memory.
+    /// use. Half of these places remain until the caller has replaced the memory.
     pub is_limit: bool,
 }
 
@@ -34,7 +34,7 @@ impl<T: ConnectionTypes> Connection<T> {
     {
         let (used, room) = (self.send.used(), self.send.room());
         let unsent = self.send.end().distance_from(self.arq.sent_end());
-        MemoryUse { used, room, is_limit: !self.send.has_free_slot() && unsent < room.div_ceil(2) }
+        MemoryUse { used, room, is_limit: !self.send.has_free_slot() && unsent < room.div_ceil(4) }
     }
 
     /// The use of the receive store's memory.

@@ -70,8 +70,8 @@ fn edge(trace: &mut Trace) -> (u32, u32) {
 }
 
 #[test]
-fn a_full_store_is_the_limit_once_more_than_half_of_it_is_sent() {
-    let mut client = established(8, 5);
+fn a_full_store_is_the_limit_once_three_quarters_are_in_flight() {
+    let mut client = established(8, 7);
     sends(&mut client, 1, 4);
     assert!(!client.machine.send_memory().is_limit, "the application has not filled the store");
     for number in 5..=8 {
@@ -79,6 +79,9 @@ fn a_full_store_is_the_limit_once_more_than_half_of_it_is_sent() {
     }
     assert_eq!(client.machine.send_memory(), MemoryUse { used: 8, room: 8, is_limit: false }, "half of it waits");
     client.expect(info(5, &body(5)));
+    client.expect(info(6, &body(6)));
+    assert!(!client.machine.send_memory().is_limit, "a quarter of it waits");
+    client.expect(info(7, &body(7)));
     assert_eq!(client.machine.send_memory(), MemoryUse { used: 8, room: 8, is_limit: true });
 }
 
