@@ -15,7 +15,7 @@ pub struct MemoryUse {
     pub room: u32,
     /// Whether the window is limited by this memory, or soon will be.
     ///
-    /// To send, this means that the application has filled the store, and less than a quarter of the store waits for the
+    /// To send, this means that the application has filled the store, and less than a quarter of it waits for the
     /// congestion controller. For received bodies and for numbers it means that more than half of the places are in
     /// use. Half of these places remain until the caller has replaced the memory.
     pub is_limit: bool,

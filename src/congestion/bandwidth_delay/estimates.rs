@@ -147,8 +147,8 @@ impl BandwidthDelay {
     ///
     /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet. Where
     /// packets overtake each other, the first of a round says little about the others, so that a round lasts for the
-    /// smoothed time. On a very short path it lasts for the batching delay, because the bursts of end systems that batch
-    /// would each give another rate.
+    /// smoothed time. On a very short path it lasts for the batching delay, because each burst of end systems that
+    /// batch would give another rate.
     fn round_is_over(&self, ack: &Acknowledgement) -> bool {
         let shortest = if self.is_jittery() { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
         let shortest = shortest.max(BATCHING);
