@@ -1,7 +1,8 @@
 //! File sessions with many requests: folders, interrupted transfers that go on, digests from end to end.
 //!
 //! A session of this module speaks over a connection in extended mode, or over any other reliable byte stream.
-//! Connections in base mode carry the sessions of [`ftp`](crate::ftp), as foreign implementations do.
+//! Connections in base mode carry the sessions of [`ftp`](crate::ftp), as foreign implementations do. In extended mode
+//! a server may offer both: the first byte of a client is 16 (VERSION) here, and 0 or 1 there.
 //!
 //! # Messages
 //!
@@ -72,8 +73,8 @@
 //! # The machines
 //!
 //! [`FileClient`] and [`FileServer`] share the methods of [`FileSession`]. They use no datagrams, sockets, disks or
-//! clocks, allocate nothing, and copy no content. They compare no digests and compute none: storage does, while the content
-//! passes. Each has two halves, so content may flow in both directions at once.
+//! clocks, allocate nothing, and copy no content. They compare no digests and compute none: storage does, while the
+//! content passes. Each has two halves, so content may flow in both directions at once.
 //!
 //! | session | [`Connection`](crate::connection::Connection) |
 //! |---|---|
@@ -166,6 +167,8 @@ pub use fields::MessageError;
 pub use message::{
     BLOCK_BYTES, Digest, Entry, FileKind, Flags, MAX_PEAKS, Metadata, Peaks, SESSION_VERSION, SessionMessage, Status,
 };
+#[cfg(feature = "alloc")]
+pub use path::FilePathBox;
 pub use path::{FilePath, FilePathBuf, MAX_COMPONENT, MAX_PATH, PathError, RawPath};
 pub use request::{
     Cause, Committed, FileOutput, FileSession, ReceiveAnswer, ReceiveRequest, SendAnswer, SendRequest, Target,

@@ -1,5 +1,7 @@
 //! Relative paths, checked before any storage request.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
 use core::fmt;
 use core::ops::Deref;
 
@@ -169,9 +171,59 @@ impl Deref for FilePathBuf {
     }
 }
 
+impl fmt::Display for FilePathBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Debug for FilePathBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_path().fmt(f)
+        fmt::Debug::fmt(&self.as_path(), f)
+    }
+}
+
+/// A [`FilePath`] on the heap, which takes as much memory as it is long.
+#[cfg(feature = "alloc")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilePathBox(Box<str>);
+
+#[cfg(feature = "alloc")]
+impl FilePathBox {
+    /// Borrows the path.
+    #[must_use]
+    pub const fn as_path(&self) -> FilePath<'_> {
+        FilePath(&self.0)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl From<FilePath<'_>> for FilePathBox {
+    fn from(path: FilePath<'_>) -> Self {
+        Self(path.0.into())
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Deref for FilePathBox {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Display for FilePathBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Debug for FilePathBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_path(), f)
     }
 }
 
