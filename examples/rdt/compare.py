@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Compares `rdt bench` with kernel TCP (iperf3) and bare UDP over loopback, in interleaved rounds.
+"""Compares `rdt bench` with kernel TCP (iperf3), bare UDP and quinn over loopback, in interleaved rounds.
 
-    cargo build --release -p rdt && examples/rdt/compare.py target/release/rdt 7
+    cargo build --release -p rdt && cargo build --release --manifest-path benches/peers/Cargo.toml
+    examples/rdt/compare.py target/release/rdt 7 benches/peers/target/release/quinn_loopback
+
+The last argument may be left out, and quinn with it.
 
 Prints the median and the worst of the rounds, in Gbit/s and ms. Bare UDP counts what arrives: with offload (GSO and
 GRO, 44 datagrams of 1,448 bytes a call, as rdt uses them), and one datagram a call. Needs Linux and iperf3.
@@ -76,7 +79,12 @@ def udp(offload):
     return result.value
 
 
-def rounds(program, count):
+def quinn(program):
+    done = subprocess.run([program, str(SECONDS)], capture_output=True, check=True, text=True)
+    return int(done.stdout) / 1e9
+
+
+def rounds(program, count, quinn_program):
     rates, times = {}, {}
     with tempfile.TemporaryDirectory() as root:
         start = [program, "serve", "--bench", "--bind", "127.0.0.1:0", "--root", root, "--state", root + "/state"]
@@ -92,6 +100,8 @@ def rounds(program, count):
                 fixed, _ = rdt(program, address, "rdt, --congestion fixed,", ["--congestion", "fixed"])
                 some["rdt up, --congestion fixed"] = fixed["rdt, --congestion fixed, up"]
                 some |= {"TCP": tcp(port), "UDP, offload": udp(True), "UDP": udp(False)}
+                if quinn_program:
+                    some["quinn"] = quinn(quinn_program)
                 for name, rate in some.items():
                     rates.setdefault(name, []).append(rate)
                 for name, parts in requests.items():
@@ -107,7 +117,8 @@ def rounds(program, count):
 
 
 def main():
-    rates, times = rounds(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 7)
+    program, count, quinn_program, *_ = sys.argv[1:] + ["7", None][len(sys.argv) - 2 :]
+    rates, times = rounds(program, int(count), quinn_program)
     print("| | Gbit/s, median | worst |\n|---|---|---|")
     for name, some in rates.items():
         print(f"| {name} | {statistics.median(some):.1f} | {min(some):.1f} |")
