@@ -1,5 +1,5 @@
-//! Downloads a file from `rdt serve`: one connection with selective repeat, one file session, one blocking socket.
-//! `rdt get` does the same on an event loop, with progress, `Ctrl-C` and batches of datagrams.
+//! Downloads a file from `rdt serve`: one connection with selective repeat, the session with one request, one blocking
+//! socket. `rdt get` speaks the session with many requests, on an event loop, with progress and batches of datagrams.
 //! Run: `cargo run --release --example get_file 127.0.0.1:6969 README.md copy.md`.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStorage, SendError, Storage};

@@ -4,7 +4,7 @@ use crate::bench::BenchArgs;
 use crate::common_args::{Common, parse_percent};
 use crate::serve_args::ServeArgs;
 use crate::server_address::{self, ServerAddress};
-use crate::transfer_args::{GetArgs, PutArgs};
+use crate::transfer_args::{GetArgs, ListArgs, PutArgs};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -23,10 +23,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the files of a folder, and store what is put into it
     Serve(ServeArgs),
-    /// Send a file to a server
+    /// Send files and folders to a server
     Put(PutArgs),
-    /// Fetch a file from a server
+    /// Fetch files and folders from a server
     Get(GetArgs),
+    /// List the files of a server
+    Ls(ListArgs),
     /// Run server and client in one process: send a file up and down through loss, and compare
     Demo(DemoArgs),
     /// Run many clients at once: each sends its own content to a server, fetches it again and compares. The server
@@ -119,6 +121,7 @@ impl Cli {
             Command::Serve(args) => args.common.json,
             Command::Put(args) => args.common.json,
             Command::Get(args) => args.common.json,
+            Command::Ls(args) => args.common.json,
             Command::Load(args) => args.common.json,
             Command::Bench(args) => args.common.json,
             Command::Demo(_) | Command::SocketTcp(_) | Command::Completions { .. } | Command::Man { .. } => false,
@@ -126,12 +129,12 @@ impl Cli {
     }
 
     /// Checks what no argument shows on its own. The error names the command.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         match &self.command {
-            Command::Put(args) => args.name().map(|_| ()).map_err(|why| ("put", why)),
+            Command::Put(args) => args.request().map(|_| ()).map_err(|why| ("put", why)),
             Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
             Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
-            Command::Bench(_) => Ok(()),
+            Command::Bench(_) | Command::Ls(_) => Ok(()),
             Command::Completions { .. } | Command::Man { .. } => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! A client: one request, on the first connection to its server that is established.
 
-use crate::attempts::{Abandoned, Attempts};
+use crate::attempts::Attempts;
+use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
 use crate::exchange::{Exchange, Storage};
@@ -8,10 +9,9 @@ use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Step;
-use crate::progress_line::PathView;
 use crate::report::Report;
 use crate::settings::{self, Settings};
-use rdt_proto::connection::{CloseReason, HeapBudget, HeapWindow, Stats, Transmit};
+use rdt_proto::connection::{CloseReason, Stats, Transmit};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -22,7 +22,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct FileClient<F> {
     settings: Settings,
-    state: State,
+    contact: Contact,
     exchange: Exchange<Client, F>,
     /// The results of the disk. `None` if the storage needs none.
     finished: Option<Finished>,
@@ -33,21 +33,6 @@ pub(crate) struct FileClient<F> {
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
-}
-
-enum State {
-    /// No server has answered. The session and its storage wait.
-    Connecting(Attempts),
-    Connected(Box<Connected>),
-}
-
-/// The connection on which the request is made.
-struct Connected {
-    link: Link,
-    window: HeapWindow,
-    budget: HeapBudget,
-    abandoned: Abandoned,
-    patience: Patience,
 }
 
 /// The result of a transfer.
@@ -74,7 +59,7 @@ impl<F: Storage> FileClient<F> {
         };
         Self {
             settings,
-            state: State::Connecting(attempts.with_request(request)),
+            contact: Contact::new(attempts.with_request(request), settings),
             exchange,
             finished,
             report,
@@ -97,41 +82,37 @@ impl<F: Storage> FileClient<F> {
 
     /// The statistics of the connection. `None` before it is established.
     pub(crate) fn stats(&self) -> Option<&Stats> {
-        match &self.state {
-            State::Connecting(_) => None,
-            State::Connected(connected) => Some(connected.link.connection.stats()),
-        }
+        self.contact.link().map(|link| link.connection.stats())
     }
 
     /// Begins the request on the first connection that is established. If all attempts have failed, there is no
     /// request.
     fn advance(&mut self, now: Instant) {
-        if let State::Connecting(attempts) = &mut self.state {
-            if let Some((link, abandoned)) = attempts.take_established() {
-                self.started = link.started();
-                if link.has_request()
-                    && let Some(Output::Header(header)) = self.exchange.session.poll_output()
-                {
-                    let len = header.len();
-                    // The header was written as a whole.
-                    let _ = self.exchange.session.header_sent(len);
+        match self.contact.advance() {
+            contact::Progress::Established => {
+                if let Some(link) = self.contact.link() {
+                    self.started = link.started();
+                    if link.has_request()
+                        && let Some(Output::Header(header)) = self.exchange.session.poll_output()
+                    {
+                        let len = header.len();
+                        // The header was written as a whole.
+                        let _ = self.exchange.session.header_sent(len);
+                    }
                 }
-                // The largest window is the only limit.
-                let (window, budget) = (self.settings.heap_window(), HeapBudget::new(usize::MAX));
-                let patience = attempts.patience();
-                self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
-            } else if attempts.have_failed() && self.result.is_none() {
+            }
+            contact::Progress::Failed if self.result.is_none() => {
                 self.report.progress.finish(None);
                 self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO, at: now });
             }
+            contact::Progress::Failed | contact::Progress::Unchanged => {}
         }
         self.pump(now);
     }
 
     /// Moves all data that can be moved now.
     fn pump(&mut self, now: Instant) {
-        let State::Connected(connected) = &mut self.state else { return };
-        let Connected { link, window, budget, .. } = &mut **connected;
+        let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
         let outcome = self.exchange.pump(now, &mut link.connection, window, budget);
         if self.result.is_some() {
             // The user waits for the prompt, and no result depends on the linger.
@@ -156,10 +137,8 @@ impl<F: Storage> FileClient<F> {
 
     /// When the progress is to be drawn again.
     fn progress_due(&self) -> Option<Instant> {
-        match &self.state {
-            State::Connected(_) if self.result.is_none() => self.report.progress.poll_timeout(),
-            State::Connecting(_) | State::Connected(_) => None,
-        }
+        let is_running = self.contact.link().is_some() && self.result.is_none();
+        if is_running { self.report.progress.poll_timeout() } else { None }
     }
 
     fn leave_by(&mut self, limit: Instant) {
@@ -167,25 +146,19 @@ impl<F: Storage> FileClient<F> {
     }
 
     /// When another client may try again, because the server turned this one away as busy after the handshake.
-    ///
-    /// A server does so when the first packet of the request shows that the host has too many connections. The request
-    /// is not executed.
     pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
-        let State::Connected(connected) = &self.state else { return None };
-        let (link, busy) = (&connected.link, ErrorCode::Busy.value());
-        let is_busy = link.connection.ended() == Some(CloseReason::Reset { code: busy });
-        let is_first = link.connection.path().delivered == 0 && !self.stopped;
-        if is_busy && is_first { connected.patience.after_busy(now, link.server()) } else { None }
+        if self.stopped { None } else { self.contact.turned_away(now) }
     }
 
     /// The failure, and how the user can fix it. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let name = self.exchange.session.name();
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
-        let link = match &self.state {
-            State::Connecting(_) if self.stopped => return Some(self.report.stopped(name.as_str())),
-            State::Connecting(attempts) => return Some(attempts.failure(name.as_str(), &network)),
-            State::Connected(connected) => &connected.link,
+        let Some(link) = self.contact.link() else {
+            if self.stopped {
+                return Some(self.report.stopped(name.as_str()));
+            }
+            return self.contact.failure(name.as_str(), &network);
         };
         let (server, reason) = (link.server(), link.connection.ended());
         let transfer = self.exchange.session.transfer();
@@ -229,12 +202,11 @@ fn step(session: &Client, link: &Link, settings: &Settings) -> Step {
     if done >= total {
         return Step::Storing { total };
     }
-    let (path, sent) = (link.connection.path(), link.connection.stats().infos_sent);
-    // A receiver sees only the losses of its own few packets.
-    let knows_loss = session.transfer() == Transfer::Upload && sent > 0;
-    #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
-    let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
-    Step::Transferring { done, total, path: PathView { round_trip: path.srtt, loss: knows_loss.then(loss) } }
+    Step::Transferring {
+        done,
+        total: Some(total),
+        path: path_view(&link.connection, session.transfer() == Transfer::Upload),
+    }
 }
 
 /// The number of the `done` bytes that have certainly crossed the network.
@@ -250,50 +222,30 @@ fn arrived(done: u64, session: &Client, link: &Link, settings: &Settings) -> u64
 
 impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.handle_datagram(now, from.peer, datagram),
-            State::Connected(connected) if connected.link.is_with(from.peer) => {
-                connected.link.handle_datagram(now, datagram);
-            }
-            State::Connected(connected) => return connected.abandoned.handle_datagram(now, from.peer, datagram),
+        if self.contact.handle_datagram(now, from, datagram) {
+            self.advance(now);
         }
-        self.advance(now);
     }
 
     fn handle_closed_port(&mut self, now: Instant, to: SocketAddr) {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.handle_closed_port(now, to),
-            State::Connected(connected) if connected.link.is_with(to) && self.result.is_none() => {
-                connected.link.handle_closed_port(now);
-            }
-            State::Connected(_) => {}
-        }
+        self.contact.handle_closed_port(now, to, self.result.is_some());
     }
 
     fn handle_unreachable(&mut self, now: Instant, to: SocketAddr) {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.handle_unreachable(now, to),
-            State::Connected(_) => {}
-        }
+        self.contact.handle_unreachable(now, to);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.handle_timeout(now),
-            State::Connected(connected) => {
-                connected.link.handle_timeout(now);
-                self.exchange.session.handle_timeout(now);
-            }
+        self.contact.handle_timeout(now);
+        if self.contact.link().is_some() {
+            self.exchange.session.handle_timeout(now);
         }
         self.advance(now);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
     }
 
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.handle_datagram_too_large(now, to.peer, len),
-            State::Connected(connected) => connected.link.connection.handle_datagram_too_large(now, len),
-        }
+        self.contact.handle_datagram_too_large(now, to, len);
     }
 
     fn handle_wake(&mut self, now: Instant) {
@@ -311,11 +263,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
             self.pump(now);
         }
         // Before the handshake is complete, there is no server to notify.
-        let is_established = match &self.state {
-            State::Connecting(_) => false,
-            State::Connected(connected) => connected.link.connection.is_established(),
-        };
-        self.leave_by(if is_established { now + STOP_LIMIT } else { now });
+        self.leave_by(if self.contact.is_established() { now + STOP_LIMIT } else { now });
     }
 
     fn poll_transmit(
@@ -324,28 +272,15 @@ impl<F: Storage> Endpoint for FileClient<F> {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        match &mut self.state {
-            State::Connecting(attempts) => attempts.poll_transmit(now, max_datagrams, buf),
-            State::Connected(connected) => match connected.link.poll_transmit(now, max_datagrams, buf)? {
-                Some(polled) => Ok(Some(polled)),
-                None => connected.abandoned.poll_transmit(now, buf),
-            },
-        }
+        self.contact.poll_transmit(now, max_datagrams, buf)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let (link, session) = match &self.state {
-            State::Connecting(attempts) => (attempts.poll_timeout(), None),
-            State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.poll_timeout()),
-        };
-        [link, session, self.leave_at, self.progress_due()].into_iter().flatten().min()
+        let session = self.contact.link().and_then(|_| self.exchange.poll_timeout());
+        [self.contact.poll_timeout(), session, self.leave_at, self.progress_due()].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {
-        let is_drained = match &self.state {
-            State::Connecting(_) => true,
-            State::Connected(connected) => connected.link.connection.is_drained(),
-        };
-        self.expired || (self.result.is_some() && is_drained)
+        self.expired || (self.result.is_some() && self.contact.is_drained())
     }
 }

@@ -68,6 +68,11 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Whether the other end speaks base mode only, and so the session with one request.
+    pub(crate) fn is_base_mode(&self) -> bool {
+        self.settings().config.framing.is_base_only()
+    }
+
     /// Starts the trace of a client, if there is one.
     pub(crate) fn start_trace(&self) -> Result<(), String> {
         let Some(path) = &self.trace else { return Ok(()) };

@@ -10,7 +10,7 @@ use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
-use crate::files::{Folder, IfTaken, Sink, Source, Space, SpaceLimits};
+use crate::files::{Folder, IfTaken, Sink, Source, Space, SpaceLimits, Tree, TreeRules};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         Some(file) => file.clone(),
         None => generate(folder.path()).map_err(fail)?,
     };
-    let name = crate::name_of(&original)?;
+    let name = crate::transfer::name_of(&original)?;
     // A file that cannot be sent is an error before anything starts.
     drop(Source::open(&original)?);
 
@@ -56,10 +56,14 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
+    let folder = Folder::open(&up).map_err(fail)?;
     let store = Store {
         access: Access::ReadWrite,
         bench: None,
-        folder: Folder::open(&up).map_err(fail)?,
+        tree: Tree::new(folder.clone(), TreeRules::default()),
+        folder,
+        replaces: true,
+        max_size: u64::MAX,
         space: Space::new(SpaceLimits::default()),
     };
     let mut serve = FileServer::new(

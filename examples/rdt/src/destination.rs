@@ -3,8 +3,9 @@
 use crate::files::{Folder, IfTaken, Sink};
 use crate::messages::error_text;
 use crate::report::Local;
+use rdt_proto::files::{FilePath, FilePathBox};
 use rdt_proto::ftp::{NameBuf, StorageError};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf, is_separator};
 
@@ -26,40 +27,13 @@ impl Destination {
     ///
     /// Fails if it cannot be written: nothing is requested then.
     pub(crate) fn of(output: Option<&Path>, name: &NameBuf) -> Result<Self, String> {
-        let own_name = Path::new(name.as_name().as_str());
-        let path = match output {
-            None => own_name.to_owned(),
-            Some(path) if path.as_os_str() == "-" => return Ok(Self::StandardOutput),
-            Some(folder) if folder.is_dir() => folder.join(own_name),
-            Some(folder) if names_folder(folder) => {
-                let kind = folder.metadata().err().map(|error| error.kind());
-                return Err(match kind {
-                    Some(io::ErrorKind::NotFound) => {
-                        cannot_write(folder, "no such folder", "create it, or give --output FILE")
-                    }
-                    Some(_) | None => cannot_write(folder, "it is not a folder", "give --output FILE"),
-                });
+        match place(output, name.as_name().as_str())? {
+            Place::StandardOutput => Ok(Self::StandardOutput),
+            Place::Entry { path, is_folder: true, .. } => Err(is_a_folder(&path)),
+            Place::Entry { path, folder, name, is_folder: false } => {
+                Ok(Self::File { path, folder, name: name.to_string().into() })
             }
-            Some(file) => file.to_owned(),
-        };
-        // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
-        // whose target is outside the folder.
-        match path.metadata() {
-            Ok(there) if there.is_dir() => {
-                return Err(cannot_write(&path, "it is a folder", "give --output FILE"));
-            }
-            Ok(there) if !there.is_file() => {
-                let why = "it is not a regular file, and is not replaced";
-                return Err(cannot_write(&path, why, "give --output FILE, or - for the standard output"));
-            }
-            Ok(_) | Err(_) => {}
         }
-        let Some(file_name) = path.file_name().map(ToOwned::to_owned) else {
-            return Err(cannot_write(&path, "it is no name for a file", "give --output FILE"));
-        };
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = Folder::open(parent).map_err(|error| failed(&path, &error))?;
-        Ok(Self::File { path, folder, name: file_name })
     }
 
     /// Begins to write. The file has no name yet, or a temporary one.
@@ -85,6 +59,79 @@ impl Destination {
             Self::File { folder, .. } => Some(folder.clone()),
             Self::StandardOutput => None,
         }
+    }
+}
+
+/// An entry of a folder of this machine, or the standard output.
+pub(crate) enum Place {
+    Entry {
+        path: PathBuf,
+        folder: Folder,
+        name: FilePathBox,
+        /// Whether it is a folder already.
+        is_folder: bool,
+    },
+    StandardOutput,
+}
+
+/// The place that `--output` names for the only file or folder of a request. A folder gets it under its own name.
+pub(crate) fn place(output: Option<&Path>, own_name: &str) -> Result<Place, String> {
+    match output {
+        None => entry(own_name.into()),
+        Some(path) if path.as_os_str() == "-" => Ok(Place::StandardOutput),
+        Some(folder) if folder.is_dir() => entry(folder.join(own_name)),
+        Some(folder) if names_folder(folder) => Err(no_folder(folder)),
+        Some(file) => match entry(file.into())? {
+            Place::Entry { path, is_folder: true, .. } => Err(is_a_folder(&path)),
+            place @ (Place::Entry { .. } | Place::StandardOutput) => Ok(place),
+        },
+    }
+}
+
+/// The place for one of several files: `--output` names a folder.
+pub(crate) fn place_in(output: Option<&Path>, own_name: &str) -> Result<Place, String> {
+    match output {
+        None => entry(own_name.into()),
+        Some(folder) if folder.is_dir() => entry(folder.join(own_name)),
+        Some(folder) => Err(no_folder(folder)),
+    }
+}
+
+/// An entry that can be written, as far as is known before.
+fn entry(path: PathBuf) -> Result<Place, String> {
+    // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
+    // whose target is outside the folder.
+    let is_folder = match path.metadata() {
+        Ok(there) if there.is_dir() => true,
+        Ok(there) if !there.is_file() => {
+            let why = "it is not a regular file, and is not replaced";
+            return Err(cannot_write(&path, why, "give --output FILE, or - for the standard output"));
+        }
+        Ok(_) | Err(_) => false,
+    };
+    let name = path.file_name().map(|name| name.to_str().map(|name| FilePath::new(name).map(FilePathBox::from)));
+    let name = match name {
+        None => return Err(cannot_write(&path, "it is no name for a file", "give --output FILE")),
+        Some(None) => return Err(cannot_write(&path, "its name is not UTF-8", "give another --output")),
+        Some(Some(name)) => name.map_err(|error| cannot_write(&path, &error.to_string(), "give another --output"))?,
+    };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = Folder::open(parent).map_err(|error| failed(&path, &error))?;
+    if !is_folder {
+        // The file is dropped: it was to show that the folder takes files.
+        folder.create(OsStr::new(&*name), IfTaken::Replace).map_err(|error| failed(&path, &error))?;
+    }
+    Ok(Place::Entry { path, folder, name, is_folder })
+}
+
+fn is_a_folder(path: &Path) -> String {
+    cannot_write(path, "it is a folder", "give --output FILE")
+}
+
+fn no_folder(folder: &Path) -> String {
+    match folder.metadata().err().map(|error| error.kind()) {
+        Some(io::ErrorKind::NotFound) => cannot_write(folder, "no such folder", "create it, or give --output FILE"),
+        Some(_) | None => cannot_write(folder, "it is not a folder", "give --output FILE"),
     }
 }
 

@@ -66,6 +66,10 @@ impl Files {
         Self { disk, place, open, stored_as: None }
     }
 
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// The name under which the content was stored, if that is not the name in the request.
     pub(crate) fn stored_as(&self) -> Option<&OsStr> {
         self.stored_as.as_deref()

@@ -28,13 +28,19 @@ pub(crate) enum Record<'a> {
         request: &'static str,
         name: &'a str,
         bytes: u64,
-        length: u64,
+        length: Option<u64>,
         bytes_per_second: Option<u64>,
         round_trip_seconds: Option<f64>,
         loss_percent: Option<f64>,
     },
     /// A put or get has succeeded: the last line.
     Result { request: &'static str, name: &'a str, file: String, server: String, bytes: u64, seconds: f64 },
+    /// Both sides have a file already, which is not transferred.
+    Skipped { request: &'static str, name: &'a str },
+    /// All of several requests: the last line.
+    Sum { request: &'static str, files: u64, skipped: u64, failed: u64, bytes: u64, seconds: f64 },
+    /// An entry of a list.
+    Entry { path: &'a str, kind: &'static str, bytes: u64, modified: Option<String> },
     /// A client of a load test has failed.
     ClientError { client: usize, message: &'a str },
     /// The result of a load test.

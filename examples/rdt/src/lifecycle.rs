@@ -36,11 +36,17 @@ enum State {
 pub(crate) struct Threads {
     busy: Arc<AtomicUsize>,
     stop: Stop,
+    is_one: bool,
 }
 
 impl Threads {
     pub(crate) fn new(count: usize, stop: Stop) -> Self {
-        Self { busy: Arc::new(AtomicUsize::new(count)), stop }
+        Self { busy: Arc::new(AtomicUsize::new(count)), stop, is_one: count == 1 }
+    }
+
+    /// Whether there is only one.
+    pub(crate) fn is_one(&self) -> bool {
+        self.is_one
     }
 
     fn leave(&self) {
@@ -99,6 +105,11 @@ impl Lifecycle {
             State::Draining { until } | State::Stopping { until } => Some(until),
             State::Serving | State::Expired => None,
         }
+    }
+
+    /// Whether the time for the cancellation is over.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.state == State::Expired
     }
 
     pub(crate) fn is_finished(&self) -> bool {

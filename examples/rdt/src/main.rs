@@ -1,8 +1,9 @@
 //! `rdt` transfers files over UDP, with the machines of `rdt_proto`.
 //!
 //! ```text
-//! rdt serve --root DIR       rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
-//! rdt demo                   rdt load HOST[:PORT] --clients 1000      rdt bench HOST[:PORT]
+//! rdt serve --root DIR       rdt put FILE… HOST[:PORT]       rdt get NAME… HOST[:PORT]
+//! rdt ls HOST[:PORT]/FOLDER  rdt demo
+//! rdt load HOST[:PORT] --clients 1000      rdt bench HOST[:PORT]
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
 //!
@@ -14,13 +15,15 @@
 //! | `limits`, `lifecycle` | the limits of a server, and how it ends |
 //! | `request_line` | what a server prints about a request |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
-//! | `serve` | starts a server |
+//! | `serve`, `served` | starts a server; a client that it serves |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
 //! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
 //! | `status` | the status lines of a server |
-//! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
+//! | `contact`, `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
-//! | `request`, `report` | runs a client on the loop, and reports its result |
+//! | `transfer` | the commands `put`, `get` and `ls` |
+//! | `session` | sessions with many requests, of client and server |
+//! | `request`, `report` | base mode: runs a client with one request, and reports its result |
 //! | `destination` | where a download goes |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `memory_file` | files in memory only, for measurements |
@@ -56,6 +59,7 @@ mod client;
 mod clock;
 mod common_args;
 mod connection_trace;
+mod contact;
 mod demo;
 mod destination;
 mod disk;
@@ -98,9 +102,11 @@ mod reset_keys;
 mod sandbox;
 mod serve;
 mod serve_args;
+mod served;
 mod server;
 mod server_address;
 mod service_manager;
+mod session;
 mod settings;
 mod signals;
 mod socket;
@@ -109,22 +115,17 @@ mod status;
 mod stop;
 mod threads;
 mod trace_file;
+mod transfer;
 mod transfer_args;
 mod usage;
 
 use args::Command;
-use destination::Destination;
-use file_storage::Files;
-use files::{Folder, Source};
+use files::Folder;
 use messages::error_text;
-use rdt_proto::ftp::{Client, ClientConfig, NameBuf};
-use report::Local;
-use request::{Job, request};
 use serve::serve;
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
-use transfer_args::{GetArgs, PutArgs};
 
 /// The exit code of a failure.
 const FAILURE: u8 = 1;
@@ -143,8 +144,9 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
         Command::Serve(args) => serve(args),
-        Command::Put(args) => watch().and_then(|stop| put(args, stop)),
-        Command::Get(args) => watch().and_then(|stop| get(args, stop)),
+        Command::Put(args) => watch().and_then(|stop| transfer::put(args, stop)),
+        Command::Get(args) => watch().and_then(|stop| transfer::get(args, stop)),
+        Command::Ls(args) => watch().and_then(|stop| transfer::list(args, stop)),
         Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
         Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
         Command::Bench(args) => watch().and_then(|stop| bench::run(args, &stop)),
@@ -164,42 +166,6 @@ fn watch() -> Result<Stop, String> {
     Stop::on_signals().map_err(|error| format!("cannot watch for signals: {error}"))
 }
 
-fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
-    let name = match args.name()? {
-        Some(name) => name.clone(),
-        None => name_of(&args.file)?,
-    };
-    let job = || -> Result<Job, String> {
-        let source = Source::open(&args.file)?;
-        let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        Ok((session, Box::new(|disk| Files::one(disk, source))))
-    };
-    request(&args.server, &args.common, &Local::File(args.file.clone()), job, stop)
-}
-
-fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
-    let (name, server) = args.request()?;
-    let destination = Destination::of(args.output.as_deref(), name)?;
-    let job = || -> Result<Job, String> {
-        // The free space of the disk is the limit.
-        let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
-        let session = Client::download(config, name.as_name());
-        let (sink, folder) = (destination.begin()?, destination.folder());
-        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
-    };
-    request(server, &args.common, &destination.local(), job, stop)
-}
-
 fn open_folder(path: &Path) -> Result<Folder, String> {
     Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), error_text(&error)))
-}
-
-/// The name under which the server stores `file`.
-fn name_of(file: &Path) -> Result<NameBuf, String> {
-    let unnamed = || format!("cannot read {} on this machine: it is a folder: give a file in it", file.display());
-    let name = file.file_name().ok_or_else(unnamed)?;
-    let name = name
-        .to_str()
-        .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
-    NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
 }

@@ -106,7 +106,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::NoSuchFile => "it has no such file; check the name",
         ErrorCode::TooLarge => "the file is larger than it accepts; ask its operator for a larger --max-size",
         ErrorCode::NameNotAllowed => "it does not allow this name; choose another one",
-        ErrorCode::Exists => "it has a file of this name and does not replace it; choose another name",
+        ErrorCode::Exists => "it has something of this name and does not replace it; choose another name",
         ErrorCode::NoSpace => "it has no space left; try again later, or tell its operator",
         ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
         ErrorCode::Busy => "it is busy; try again later",

@@ -16,7 +16,7 @@ use crate::messages::error_text;
 use crate::progress;
 use std::io::{self, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +46,8 @@ static LOG: OnceLock<Queue> = OnceLock::new();
 
 /// The first error of the standard output.
 static FAILURE: OnceLock<String> = OnceLock::new();
+/// Whether it failed because its reader has gone.
+static NO_READER: AtomicBool = AtomicBool::new(false);
 
 /// Prints text as one line. An error, such as a closed output, does not stop the program.
 pub(crate) fn print(stream: Stream, line: &str) {
@@ -78,6 +80,7 @@ fn print_raw(stream: Stream, line: String) {
 /// Remembers that the standard output failed.
 pub(crate) fn note_failure(written: io::Result<()>) {
     if let Err(error) = written {
+        NO_READER.fetch_or(error.kind() == io::ErrorKind::BrokenPipe, Ordering::Relaxed);
         FAILURE.get_or_init(|| error_text(&error));
     }
 }
@@ -85,6 +88,11 @@ pub(crate) fn note_failure(written: io::Result<()>) {
 /// Why the standard output failed, if it did.
 pub(crate) fn failure() -> Option<&'static str> {
     FAILURE.get().map(String::as_str)
+}
+
+/// Whether the reader of the standard output has gone.
+pub(crate) fn has_no_reader() -> bool {
+    NO_READER.load(Ordering::Relaxed)
 }
 
 /// Prints `announcement` to the standard error output, and then `message` to the standard output.
@@ -259,7 +267,7 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
             next = if text.len() < TOGETHER { waiting.try_recv().ok() } else { None };
         }
         let has_work = !text.is_empty() || matches!(stream, Stream::Log);
-        if has_work && stream.write(text.as_bytes()).is_err() {
+        if has_work && progress::without_line(|| stream.write(text.as_bytes())).is_err() {
             dropped.fetch_add(lines, Ordering::Relaxed);
         } else {
             report_dropped(stream, dropped);

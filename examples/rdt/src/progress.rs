@@ -3,8 +3,10 @@
 //! Several lines are printed when content begins to arrive, once a second, and after a success. Only a successful
 //! transfer shows "100 %".
 
+use crate::common_args::Common;
 use crate::json::{self, Record};
 use crate::messages::to_stderr;
+use crate::observers::Verbosity;
 use crate::progress_line::{PathView, View, fit};
 use crate::rate::Rate;
 use crate::request_line::command;
@@ -17,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which the line of a terminal is drawn again, also while nothing arrives.
-const DRAW_INTERVAL: Duration = Duration::from_millis(200);
+pub(crate) const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// The width of a terminal that does not tell.
 const COLUMNS: usize = 80;
 
@@ -31,13 +33,12 @@ pub(crate) enum Step {
     Asking,
     Transferring {
         done: u64,
-        total: u64,
+        /// The length of all, if it is known.
+        total: Option<u64>,
         path: PathView,
     },
     /// All content has arrived, and the receiver makes it durable.
-    Storing {
-        total: u64,
-    },
+    Storing { total: u64 },
 }
 
 pub(crate) enum Progress {
@@ -66,17 +67,23 @@ pub(crate) struct Line {
 }
 
 impl Progress {
+    /// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
+    pub(crate) fn of(common: &Common, transfer: Transfer, title: &str, server: &str, to_stdout: bool) -> Self {
+        let content_is_shown = to_stdout && std::io::stdout().is_terminal();
+        match (common.quiet || content_is_shown, common.settings().verbosity == Verbosity::Packets) {
+            (true, _) => Self::Quiet,
+            (false, _) if common.json => Self::objects(transfer, title),
+            (false, true) => Self::lines(title),
+            (false, false) => Self::new(title, server),
+        }
+    }
+
     /// Begins with a connection to `server`.
     pub(crate) fn new(title: &str, server: &str) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::lines(title);
         }
-        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::no_length().with_style(style);
-        bar.set_message(fit(&format!("connecting to {server}…"), columns()));
-        bar.tick();
-        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-        Self::Line(Line { title: title.into(), bar, rate: Rate::default(), next: Instant::ZERO })
+        Self::Line(Line::new(title, &format!("connecting to {server}…")))
     }
 
     /// Lines that do not disturb other output, such as the log of packets.
@@ -110,7 +117,7 @@ impl Progress {
             Self::Lines { title, last } => {
                 let is_time = last.is_none_or(|last| last + LINE_INTERVAL <= now);
                 if is_time
-                    && let Step::Transferring { done, total, .. } = step()
+                    && let Step::Transferring { done, total: Some(total), .. } = step()
                     && (1..total).contains(&done)
                 {
                     *last = Some(now);
@@ -140,7 +147,7 @@ impl Progress {
 }
 
 impl Objects {
-    fn print(&mut self, now: Instant, bytes: u64, length: u64, path: PathView) {
+    fn print(&mut self, now: Instant, bytes: u64, length: Option<u64>, path: PathView) {
         self.rate.sample(now, bytes);
         if now < *self.next.get_or_insert(now + LINE_INTERVAL) {
             return;
@@ -160,6 +167,21 @@ impl Objects {
 }
 
 impl Line {
+    /// Draws the line for the first time.
+    pub(crate) fn new(title: &str, message: &str) -> Self {
+        let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style);
+        bar.set_message(fit(message, columns()));
+        bar.tick();
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self { title: title.into(), bar, rate: Rate::default(), next: Instant::ZERO }
+    }
+
+    /// Draws the line of what a server transfers.
+    pub(crate) fn draw_of_server(&self, view: &View<'_>) {
+        self.bar.set_message(view.line(columns()));
+    }
+
     fn draw(&mut self, now: Instant, step: Step) {
         let (title, columns) = (&self.title, columns());
         self.bar.set_message(match step {

@@ -23,7 +23,8 @@ pub(crate) struct PathView {
 pub(crate) struct View<'n> {
     pub(crate) name: &'n str,
     pub(crate) done: u64,
-    pub(crate) total: u64,
+    /// The length of all, if it is known.
+    pub(crate) total: Option<u64>,
     /// Bytes per second, if that is known.
     pub(crate) rate: Option<u64>,
     pub(crate) path: PathView,
@@ -33,14 +34,16 @@ impl View<'_> {
     /// The line for a terminal of this width. It leaves the last column free, since some terminals wrap after it.
     pub(crate) fn line(&self, columns: usize) -> String {
         let room = columns.saturating_sub(1);
-        let percent = format!("{} %", u128::from(self.done) * 100 / u128::from(self.total.max(1)));
         // In the order of the line. The number is the rank: the first fields find room first.
-        let mut fields = vec![
-            (0, percent),
-            (4, format!("{} of {}", short(self.done), short(self.total))),
-            (1, self.rate()),
-            (2, self.left()),
-        ];
+        let mut fields = match self.total {
+            Some(total) => vec![
+                (0, format!("{} %", u128::from(self.done) * 100 / u128::from(total.max(1)))),
+                (4, format!("{} of {}", short(self.done), short(total))),
+                (1, self.rate()),
+                (2, self.left(total)),
+            ],
+            None => vec![(0, short(self.done)), (1, self.rate())],
+        };
         fields.extend(self.path.round_trip.map(|time| (3, format!("RTT {}", round_trip(time)))));
         fields.extend(self.path.loss.map(|loss| (3, format!("loss {loss:.1} %"))));
 
@@ -60,8 +63,11 @@ impl View<'_> {
         let rest = room.saturating_sub(used);
         let mut parts = vec![cut(&name, rest)];
         let rest = rest.saturating_sub(name_width);
-        if chosen.iter().all(|chosen| *chosen) && rest >= GAP.len() + BAR.0 {
-            parts.push(self.bar((rest - GAP.len()).min(BAR.1)));
+        if let Some(total) = self.total
+            && chosen.iter().all(|chosen| *chosen)
+            && rest >= GAP.len() + BAR.0
+        {
+            parts.push(self.bar(total, (rest - GAP.len()).min(BAR.1)));
         }
         let shown = fields.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
         parts.extend(shown.map(|((_, text), _)| text));
@@ -72,10 +78,10 @@ impl View<'_> {
         self.rate.map_or("-- B/s".into(), |rate| format!("{}/s", short(rate)))
     }
 
-    fn left(&self) -> String {
+    fn left(&self, total: u64) -> String {
         /// A transfer that takes longer has no time that means anything.
         const LONGEST: u64 = 359_999;
-        let rest = self.total.saturating_sub(self.done);
+        let rest = total.saturating_sub(self.done);
         let seconds = self.rate.filter(|rate| *rate > 0).map(|rate| rest.div_ceil(rate));
         let Some(seconds) = seconds.filter(|seconds| *seconds <= LONGEST) else { return "--:-- left".into() };
         let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
@@ -86,9 +92,9 @@ impl View<'_> {
     }
 
     /// A bar of this width, which is at least that of its ends.
-    fn bar(&self, width: usize) -> String {
+    fn bar(&self, total: u64, width: usize) -> String {
         let inner = width.saturating_sub(2);
-        let done = u128::from(self.done) * inner as u128 / u128::from(self.total.max(1));
+        let done = u128::from(self.done) * inner as u128 / u128::from(total.max(1));
         let done = usize::try_from(done).unwrap_or(inner).min(inner);
         let head = if done < inner { ">" } else { "" };
         format!("[{}{head}{}]", "=".repeat(done), " ".repeat(inner - done - head.len()))
@@ -133,7 +139,7 @@ mod tests {
 
     fn view(name: &str) -> View<'_> {
         let path = PathView { round_trip: Some(Duration::from_millis(100)), loss: Some(1.25) };
-        View { name, done: 450 << 20, total: 1 << 30, rate: Some(8 << 20), path }
+        View { name, done: 450 << 20, total: Some(1 << 30), rate: Some(8 << 20), path }
     }
 
     #[test]
@@ -153,13 +159,19 @@ mod tests {
         for name in ["", "a", "archive.tar.gz", &"long".repeat(60), &"\u{6587}".repeat(40), "\u{1b}[2J\r"] {
             for columns in 0..250 {
                 for (done, total, rate) in [(0, 0, Some(0)), (u64::MAX - 1, u64::MAX, Some(u64::MAX)), (1, 2, None)] {
-                    let line = View { done, total, rate, ..view(name) }.line(columns);
+                    let line = View { done, total: Some(total), rate, ..view(name) }.line(columns);
                     assert!(measure_text_width(&line) < columns.max(1), "{columns}: {line}");
                     assert!(!line.contains(char::is_control), "{line:?}");
                 }
                 assert!(measure_text_width(&fit(&name.repeat(3), columns)) < columns.max(1));
             }
         }
+    }
+
+    #[test]
+    fn content_of_unknown_length_has_an_amount_and_a_rate() {
+        let line = View { total: None, ..view("-") }.line(80);
+        assert_eq!(line, "-  450 MiB  8.00 MiB/s  RTT 100 ms  loss 1.2 %");
     }
 
     #[test]
@@ -171,8 +183,9 @@ mod tests {
     #[test]
     fn a_stalled_transfer_has_no_time_left() {
         let view = View { rate: Some(0), ..view("a") };
-        assert_eq!((view.rate(), view.left()), ("0 B/s".into(), "--:-- left".into()));
-        assert_eq!(View { rate: Some(1), ..view }.left(), "--:-- left", "it takes years");
-        assert_eq!(View { rate: Some(100 << 10), ..view }.left(), "1:37:58 left");
+        let left = |view: View<'_>| view.left(1 << 30);
+        assert_eq!((view.rate(), left(view)), ("0 B/s".into(), "--:-- left".into()));
+        assert_eq!(left(View { rate: Some(1), ..view }), "--:-- left", "it takes years");
+        assert_eq!(left(View { rate: Some(100 << 10), ..view }), "1:37:58 left");
     }
 }

@@ -10,15 +10,12 @@ use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
-use crate::observers::Verbosity;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
 use crate::server_address::ServerAddress;
-use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, Transfer};
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// A session with the files that it sends or stores.
@@ -49,8 +46,9 @@ pub(crate) fn request(
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {
-        let progress =
-            progress(session.transfer(), session.name().as_str(), &server.to_string(), &settings, common, local);
+        let is_shown = matches!(local, Local::StandardOutput);
+        let (transfer, name) = (session.transfer(), session.name().as_str().to_owned());
+        let progress = Progress::of(common, transfer, &name, &server.to_string(), is_shown);
         let report = Report::new(progress, local.clone(), common.json || !common.quiet);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         if matches!(local, Local::StandardOutput) {
@@ -75,23 +73,5 @@ pub(crate) fn request(
             Ok(INTERRUPTED.into())
         }
         Some(failure) => Err(failure),
-    }
-}
-
-/// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
-fn progress(
-    transfer: Transfer,
-    title: &str,
-    server: &str,
-    settings: &Settings,
-    common: &Common,
-    local: &Local,
-) -> Progress {
-    let content_is_shown = matches!(local, Local::StandardOutput) && std::io::stdout().is_terminal();
-    match (common.quiet || content_is_shown, settings.verbosity == Verbosity::Packets) {
-        (true, _) => Progress::Quiet,
-        (false, _) if common.json => Progress::objects(transfer, title),
-        (false, true) => Progress::lines(title),
-        (false, false) => Progress::new(title, server),
     }
 }

@@ -25,40 +25,81 @@ pub(crate) struct End<'a> {
     pub(crate) took: Duration,
 }
 
-/// Prints the line of a request, or its object.
-pub(crate) fn print(client: Option<SocketAddr>, session: &Server, end: &End<'_>) {
+/// What is printed of a request.
+pub(crate) struct Line {
+    client: Option<SocketAddr>,
+    command: Option<&'static str>,
+    name: Option<String>,
+    ok: bool,
+    text: String,
+    bytes: u64,
+    took: Duration,
+}
+
+/// The line of a session with one request.
+pub(crate) fn of_session(client: Option<SocketAddr>, session: &Server, end: &End<'_>) -> Line {
+    let name = session.name();
+    let name = name.as_ref().map(|name| name.as_str());
+    line(client, session.transfer().map(command), name, session.bytes_done(), end)
+}
+
+/// The line of one of many requests.
+pub(crate) fn of_content(
+    client: Option<SocketAddr>,
+    command: &'static str,
+    name: Option<&str>,
+    bytes: u64,
+    end: &End<'_>,
+) -> Line {
+    line(client, Some(command), name, bytes, end)
+}
+
+fn line(
+    client: Option<SocketAddr>,
+    command: Option<&'static str>,
+    name: Option<&str>,
+    bytes: u64,
+    end: &End<'_>,
+) -> Line {
     let text = match end.stored_as {
         Some(name) => format!("stored as {name:?}"),
         None => request_outcome(end.outcome, end.reason, end.error),
     };
-    let command = session.transfer().map(command);
-    let (name, bytes) = (session.name(), session.bytes_done());
-    if (1..SMALL).contains(&bytes) && name.is_some_and(|name| is_memory_file(name.as_str())) {
-        // A measurement makes hundreds of them.
-        return;
-    }
-    if json::is_chosen() {
-        let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
-        let record = Record::Request {
-            time: now_text(),
-            client: client.map(|client| client.to_string()),
-            request: command,
-            name: name.as_ref().map(|name| name.as_str()),
-            ok: is_sent || end.outcome == Outcome::Stored,
-            message: &text,
-            bytes,
-            seconds: json::seconds(end.took),
+    let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
+    let ok = is_sent || end.outcome == Outcome::Stored;
+    Line { client, command, name: name.map(ToOwned::to_owned), ok, text, bytes, took: end.took }
+}
+
+impl Line {
+    /// Prints the line, or the object.
+    pub(crate) fn print(&self) {
+        let Self { client, command, name, ok, text, bytes, took } = self;
+        if (1..SMALL).contains(bytes) && name.as_deref().is_some_and(is_memory_file) {
+            // A measurement makes hundreds of them.
+            return;
+        }
+        if json::is_chosen() {
+            let record = Record::Request {
+                time: now_text(),
+                client: client.map(|client| client.to_string()),
+                request: *command,
+                name: name.as_deref(),
+                ok: *ok,
+                message: text,
+                bytes: *bytes,
+                seconds: json::seconds(*took),
+            };
+            return object_to_log(&record.line());
+        }
+        let client = client.map_or(String::new(), |client| client.to_string());
+        let request = match (command, name) {
+            (Some(command), Some(name)) => format!("{command} \"{name}\""),
+            _ => "request".into(),
         };
-        return object_to_log(&record.line());
-    }
-    let client = client.map_or(String::new(), |client| client.to_string());
-    let request = match (command, name) {
-        (Some(command), Some(name)) => format!("{command} \"{name}\""),
-        _ => "request".into(),
-    };
-    match bytes {
-        0 => to_log(format_args!("{client} {request}: {text}")),
-        bytes => to_log(format_args!("{client} {request}: {text}; {}", amount(bytes, end.took))),
+        match bytes {
+            0 => to_log(format_args!("{client} {request}: {text}")),
+            bytes => to_log(format_args!("{client} {request}: {text}; {}", amount(*bytes, *took))),
+        }
     }
 }
 

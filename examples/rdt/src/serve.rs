@@ -3,7 +3,7 @@
 use crate::access::{Networks, announcement};
 use crate::binding;
 use crate::driver::Driver;
-use crate::files::{Folder, Space, SpaceLimits};
+use crate::files::{Folder, Space, SpaceLimits, Tree};
 use crate::lifecycle::Threads;
 use crate::log;
 use crate::loss::Loss;
@@ -31,8 +31,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let (limits, session_config) = (args.limits(), args.session_config());
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let (access, networks) = (args.access(), Networks::new(&args.allow));
-    let store =
-        Store { access, bench: args.bench_limits(), folder: open_folder(&args.root)?, space: Space::new(space) };
+    let folder = open_folder(&args.root)?;
+    let store = Store {
+        access,
+        bench: args.bench_limits(),
+        tree: Tree::new(folder.clone(), args.tree_rules()),
+        folder,
+        replaces: !args.no_replace,
+        max_size: session_config.max_upload_length,
+        space: Space::new(space),
+    };
     let settings = args.common.settings();
     let (sockets, bound, is_fixed) = listen(args)?;
     let manager = Arc::new(ServiceManager::of_environment(sockets.len()));

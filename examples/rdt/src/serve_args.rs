@@ -3,6 +3,7 @@
 use crate::access::{Access, parse_network};
 use crate::args::{parse_count, parse_size};
 use crate::common_args::Common;
+use crate::files::TreeRules;
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
 use crate::server_address;
@@ -33,6 +34,13 @@ pub(crate) struct ServeArgs {
     /// is seven eighths
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished_per_host: Option<u64>,
+    /// How long the parts of interrupted uploads are kept, in hours, so that they can go on; 0 keeps none. They are in
+    /// the hidden folder .rdt of DIR, and the oldest goes when an upload needs the space
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(..=8_760))]
+    pub(crate) keep_parts: u64,
+    /// Keep neither the times of modification nor the permissions of uploaded files
+    #[arg(long)]
+    pub(crate) no_preserve: bool,
     /// Store nothing
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -119,6 +127,15 @@ impl ServeArgs {
             read_only: self.read_only,
             allow_replace: !self.no_replace,
             ..defaults
+        }
+    }
+
+    pub(crate) fn tree_rules(&self) -> TreeRules {
+        TreeRules {
+            preserve: !self.no_preserve,
+            keeps_parts: self.access() == Access::ReadWrite && self.keep_parts > 0,
+            keep_parts_for: std::time::Duration::from_secs(self.keep_parts.saturating_mul(3_600)),
+            ..TreeRules::default()
         }
     }
 

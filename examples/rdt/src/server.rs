@@ -1,12 +1,11 @@
 //! A server: many connections, each with one request for a file in one folder.
 
 use crate::access::{Access, Networks};
-use crate::disk::{self, Disk, Finished};
+use crate::contact::path_view;
+use crate::disk::{self, Disk, Finished, Work};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
-use crate::exchange::Exchange;
-use crate::file_storage::Files;
-use crate::files::{Folder, Space};
+use crate::files::{Folder, Space, Tree};
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
@@ -14,19 +13,24 @@ use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
 use crate::qlog::VantagePoint;
 use crate::refusals::Refusals;
-use crate::request_line::{self, End};
+use crate::request_line::Line;
+use crate::served::{Offer, Served};
 use crate::service_manager::Watchdog;
+use crate::session::Committer;
 use crate::settings::{self, AnyStorage, Settings};
 use crate::status::Status;
 use crate::stop::Stop;
 use mio::Waker;
-use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
-use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
-use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, PeerId};
+use rdt_proto::connection::{HeapBudget, Transmit};
+use rdt_proto::ftp::{ErrorCode, ServerConfig};
+use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+
+/// The interval at which parts of interrupted uploads are looked through.
+const EXPIRE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Where a server stores its files. Its threads share it.
 #[derive(Clone)]
@@ -35,6 +39,12 @@ pub(crate) struct Store {
     /// The limits of measurements, if they are allowed.
     pub(crate) bench: Option<BenchLimits>,
     pub(crate) folder: Folder,
+    /// The files beneath the folder, by path.
+    pub(crate) tree: Tree,
+    /// Whether a file may replace another.
+    pub(crate) replaces: bool,
+    /// The length of the longest file to store.
+    pub(crate) max_size: u64,
     pub(crate) space: Arc<Space>,
 }
 
@@ -47,6 +57,7 @@ pub(crate) struct FileServer {
     session_config: ServerConfig,
     store: Store,
     disk: Disk,
+    committer: Committer,
     finished: Finished,
     quiet: bool,
     peers: Peers,
@@ -62,16 +73,8 @@ pub(crate) struct FileServer {
     errors: NetworkErrors,
     status: Status,
     watchdog: Watchdog,
-}
-
-/// A client being served.
-struct Served {
-    peer: PeerId,
-    exchange: Exchange<Server, Files>,
-    window: HeapWindow,
-    started: Instant,
-    deadline: Option<Instant>,
-    reported: bool,
+    /// When parts of interrupted uploads that are too old are removed next.
+    expire_at: Instant,
 }
 
 impl FileServer {
@@ -91,6 +94,7 @@ impl FileServer {
             session_config,
             store,
             disk,
+            committer: Committer::default(),
             finished,
             quiet,
             peers: Listener::new(now, limits.listener_config(&settings.config), entropy::random_bytes()?),
@@ -102,6 +106,7 @@ impl FileServer {
             lifecycle: Lifecycle::new(Threads::new(1, Stop::default())),
             errors: NetworkErrors::default(),
             watchdog: Watchdog::default(),
+            expire_at: now,
             status: Status::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -120,6 +125,7 @@ impl FileServer {
 
     /// Ends together with `threads`.
     pub(crate) fn with_threads(mut self, threads: Threads) -> Self {
+        self.status.has_terminal &= threads.is_one();
         self.lifecycle = Lifecycle::new(threads);
         self
     }
@@ -154,8 +160,6 @@ impl FileServer {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store, host);
-            let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
                 // CONNACK announces the window.
@@ -164,8 +168,9 @@ impl FileServer {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            self.exchanges[peer.index()] =
-                Some(Served { peer, exchange, window, started: now, deadline: None, reported: false });
+            let offer = Offer { store: &self.store, config: self.session_config, committer: &self.committer };
+            let disk = self.disk.with_key(peer.index());
+            self.exchanges[peer.index()] = Some(Served::new(now, (peer, address, host), disk, window, &offer));
             self.active += 1;
         }
     }
@@ -174,31 +179,19 @@ impl FileServer {
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
         let Some(connection) = self.peers.peer_mut(served.peer) else { return };
-        let outcome = served.exchange.pump(now, connection, &mut served.window, &mut self.budget);
-        let ended = connection.ended();
-        let deadline = served.exchange.session.poll_timeout();
+        let mut lines = Vec::new();
+        let is_over = served.pump(now, connection, &mut self.budget, &mut lines);
+        let deadline = served.poll_timeout();
         if deadline != served.deadline {
             served.deadline.map(|old| self.deadlines.remove(&(old, index)));
             self.deadlines.extend(deadline.map(|new| (new, index)));
             served.deadline = deadline;
         }
-        let Some(outcome) = outcome else { return };
-        // Only the end of the connection shows whether the client received the whole file.
-        // A client leaves with RESET before its request if another address of its server has answered first.
-        let is_request = !matches!((outcome, served.exchange.session.transfer()), (Outcome::Aborted(_), None));
-        if is_request && !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
-            served.reported = true;
-            self.status.served += 1;
-            if !self.quiet {
-                let client = self.peers.address(served.peer).map(|address| address.peer);
-                let (exchange, took) = (&served.exchange, now.saturating_since(served.started));
-                let (error, stored_as) = (exchange.error(), exchange.storage().stored_as());
-                let end = End { outcome, reason: ended, error, stored_as, took };
-                request_line::print(client, &exchange.session, &end);
+        self.print(&lines);
+        if is_over {
+            if let Some(deadline) = self.exchanges[index].as_ref().and_then(|served| served.deadline) {
+                self.deadlines.remove(&(deadline, index));
             }
-        }
-        if ended.is_some() {
-            served.deadline.map(|old| self.deadlines.remove(&(old, index)));
             if let Some(served) = self.exchanges[index].take() {
                 if let Some(connection) = self.peers.peer_mut(served.peer) {
                     served.window.give_back(connection, &mut self.budget);
@@ -209,6 +202,20 @@ impl FileServer {
             self.accept(now);
             self.lifecycle.update(now, self.active);
         }
+    }
+
+    /// Prints the lines of requests that have ended.
+    fn print(&mut self, lines: &[Line]) {
+        self.status.served += lines.len() as u64;
+        if !self.quiet {
+            lines.iter().for_each(Line::print);
+        }
+    }
+
+    /// Prints the lines of requests that have not ended in time.
+    fn print_rest(&mut self, now: Instant) {
+        let lines: Vec<_> = self.exchanges.iter_mut().flatten().filter_map(|served| served.last_line(now)).collect();
+        self.print(&lines);
     }
 
     /// Drives each exchange whose connection has an event.
@@ -252,16 +259,33 @@ impl Endpoint for FileServer {
             self.deadlines.remove(&(at, index));
             if let Some(served) = &mut self.exchanges[index] {
                 served.deadline = None;
-                served.exchange.session.handle_timeout(now);
+                served.handle_timeout(now);
             }
             self.pump(now, index);
         }
         self.pump_events(now);
         self.accept(now);
         self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
+        let moving = self.exchanges.iter().flatten().filter_map(|served| {
+            let (name, done, length) = served.moving()?;
+            let connection = self.peers.peer(served.peer)?;
+            let is_sender = served.is_sender();
+            Some((name, done, length, path_view(connection, is_sender)))
+        });
+        self.status.draw(now, moving);
         self.watchdog.handle_timeout(now);
+        if self.expire_at <= now {
+            self.expire_at = now + EXPIRE_INTERVAL;
+            let (tree, space) = (self.store.tree.clone(), self.store.space.clone());
+            self.disk.run(Work::Write, move || {
+                tree.expire(Some(&space));
+            });
+        }
         if self.lifecycle.update(now, self.active) {
             self.handle_stop(now);
+        }
+        if self.lifecycle.is_expired() {
+            self.print_rest(now);
         }
     }
 
@@ -293,6 +317,12 @@ impl Endpoint for FileServer {
         }
         // The clients try again, perhaps at the next server.
         self.peers.stop_accepting(ErrorCode::Busy.value());
+        for index in 0..self.exchanges.len() {
+            if let Some(served) = &mut self.exchanges[index] {
+                served.leave(ErrorCode::Busy);
+                self.pump(now, index);
+            }
+        }
         let (active, limit) = (self.active, self.limits.drain.as_micros() / 1_000_000);
         let status = format!("ending: no new clients; running transfers: {active}, for at most {limit} s");
         self.watchdog.stopping(&status);
@@ -307,9 +337,10 @@ impl Endpoint for FileServer {
         self.watchdog.stopping("transfers are cancelled");
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
-            if let Some(served) = &mut self.exchanges[index] {
-                // `refuse` fails if the outcome of the session is already known. The session then reports that outcome.
-                let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);
+            if let Some(served) = &mut self.exchanges[index]
+                && let Some(connection) = self.peers.peer_mut(served.peer)
+            {
+                served.stop(now, connection, ErrorCode::Cancelled);
             }
             self.pump(now, index);
         }
@@ -347,6 +378,7 @@ impl Endpoint for FileServer {
             status,
             refusals,
             self.watchdog.poll_timeout(),
+            Some(self.expire_at),
         ]
         .into_iter()
         .flatten()

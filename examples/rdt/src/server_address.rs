@@ -7,7 +7,7 @@
 //!
 //! In a URL, `%` and two digits stand for a byte (RFC 3986 §2.1), and `%25` for the `%` of a zone (RFC 6874 §2).
 
-use rdt_proto::ftp::NameBuf;
+use rdt_proto::files::{FilePath, FilePathBox};
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
@@ -22,8 +22,9 @@ pub(crate) struct ServerAddress {
     /// A name, or an address without brackets.
     host: String,
     port: u16,
-    /// In a box, since it is large.
-    name: Option<Box<NameBuf>>,
+    name: Option<FilePathBox>,
+    /// Whether the path ends with a slash.
+    names_folder: bool,
 }
 
 impl ServerAddress {
@@ -32,11 +33,26 @@ impl ServerAddress {
         let (authority, name) = match rest.split_once('/') {
             None | Some((_, "")) => (rest.trim_end_matches('/'), None),
             Some((authority, path)) => {
-                let name = NameBuf::new(&decode(path)?).map_err(|error| format!("{error} (after the host)"))?;
+                let path = decode_path(path)?;
+                let name =
+                    FilePath::new(path.trim_end_matches('/')).map_err(|error| format!("{error} (after the host)"))?;
                 (authority, Some(name.into()))
             }
         };
         Self::of(text, authority, true, name)
+    }
+
+    /// The same for an address with a path behind it, with or without a scheme.
+    pub(crate) fn parse_with_path(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((authority, path)) if !is_url(text) => {
+                let path = path.trim_end_matches('/');
+                let path =
+                    if path.is_empty() { None } else { Some(FilePath::new(path).map_err(|error| error.to_string())?) };
+                Self::of(text, authority, false, path.map(Into::into))
+            }
+            Some(_) | None => Self::parse(text),
+        }
     }
 
     /// The same for a command that has no use for a name.
@@ -45,17 +61,26 @@ impl ServerAddress {
         if address.name.is_some() { Err("a name of a file has no meaning here".into()) } else { Ok(address) }
     }
 
-    fn of(text: &str, authority: &str, is_url: bool, name: Option<Box<NameBuf>>) -> Result<Self, String> {
+    fn of(text: &str, authority: &str, is_url: bool, name: Option<FilePathBox>) -> Result<Self, String> {
+        if authority.contains('/') {
+            return Err("a path needs rdt:// in front, as in rdt://host:port/path".into());
+        }
         let (host, port) = split(authority, is_url)?;
         if port == Some(0) {
             return Err("\"0\" is not a port from 1 to 65535".into());
         }
-        Ok(Self { text: text.into(), host, port: port.unwrap_or(PORT), name })
+        let names_folder = name.is_some() && text.ends_with('/');
+        Ok(Self { text: text.into(), host, port: port.unwrap_or(PORT), name, names_folder })
     }
 
     /// The name of the file, if the address has one.
-    pub(crate) fn name(&self) -> Option<&NameBuf> {
-        self.name.as_deref()
+    pub(crate) fn name(&self) -> Option<&FilePathBox> {
+        self.name.as_ref()
+    }
+
+    /// Whether the name is that of a folder: it ends with a slash.
+    pub(crate) fn names_folder(&self) -> bool {
+        self.names_folder
     }
 
     /// Resolves the address. There is at least one.
@@ -164,6 +189,15 @@ fn ipv6(text: &str, is_url: bool) -> Result<String, String> {
     }
 }
 
+/// Decodes each part of a path.
+fn decode_path(path: &str) -> Result<String, String> {
+    let parts: Vec<_> = path.split('/').map(decode).collect::<Result<_, _>>()?;
+    match parts.iter().any(|part| part.contains('/')) {
+        true => Err("%2F in a name cannot be stored".into()),
+        false => Ok(parts.join("/")),
+    }
+}
+
 /// Replaces `%` and two hexadecimal digits by their byte.
 fn decode(path: &str) -> Result<String, String> {
     if let Some(wrong) = path.chars().find(|char| "?#".contains(*char)) {
@@ -206,7 +240,7 @@ mod tests {
 
     fn parsed(text: &str) -> (String, u16, Option<String>) {
         let address = ServerAddress::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
-        let name = address.name.map(|name| name.as_name().as_str().to_owned());
+        let name = address.name.map(|name| name.to_string());
         (address.host, address.port, name)
     }
 
@@ -226,6 +260,7 @@ mod tests {
             ("RDT://host:1/", "host", 1, None),
             ("rdt://host:1/a", "host", 1, Some("a")),
             ("rdt://[::1]:1/a%20b%25%C3%a9", "::1", 1, Some("a b%\u{e9}")),
+            ("rdt://host/a/b%3f/c/", "host", PORT, Some("a/b?/c")),
             ("rdt://[fe80::1%eth0]/a", "fe80::1%eth0", PORT, Some("a")),
             ("rdt://[fe80::1%25eth0]:1/a", "fe80::1%eth0", 1, Some("a")),
         ] {
@@ -245,7 +280,8 @@ mod tests {
             ("host:+1", "\"+1\" is not a port from 1 to 65535"),
             ("host:0", "\"0\" is not a port from 1 to 65535"),
             ("host:65536", "\"65536\" is not a port from 1 to 65535"),
-            ("host/a", "'/' has no place in a host"),
+            ("host/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
+            ("host:1/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
             ("user@host", "'@' has no place in a host"),
             ("a host", "' ' has no place in a host"),
             ("[::1", "the bracket of the IPv6 address is not closed"),
@@ -254,8 +290,9 @@ mod tests {
             ("a:b:c", "\"a:b:c\" is not an IPv6 address; with a port it is written as [::1]:6969"),
             ("[fe80::1%]:1", "the network interface after % is missing"),
             ("http://host/a", "only URLs that begin with rdt:// are understood"),
-            ("rdt://host/a/b", "the name contains a path separator (after the host)"),
-            ("rdt://host/a%2Fb", "the name contains a path separator (after the host)"),
+            ("rdt://host/a//b", "a part of the path is empty (after the host)"),
+            ("rdt://host/a/%2e%2E", "a part of the path is a relative folder (after the host)"),
+            ("rdt://host/a%2Fb", "%2F in a name cannot be stored"),
             ("rdt://host/a?b", "? in a name is written as %3F"),
             ("rdt://host/a%zz", "% in a name is written as %25"),
             ("rdt://host/a%", "% in a name is written as %25"),

@@ -1,6 +1,9 @@
-//! The status lines of a server.
+//! The status lines of a server, and the line on its terminal while content moves.
 
 use crate::messages::to_stderr;
+use crate::progress::{DRAW_INTERVAL, Line};
+use crate::progress_line::{PathView, View};
+use crate::rate::Rate;
 use crate::refusals::Refusals;
 use crate::server::Peers;
 use indicatif::HumanBytes;
@@ -16,6 +19,12 @@ pub(crate) struct Status {
     pub(crate) served: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    /// Whether the line of what moves now is drawn. Several threads would draw over each other.
+    pub(crate) has_terminal: bool,
+    line: Option<Line>,
+    /// The rate of everything.
+    rate: Rate,
+    draw_at: Instant,
     /// The values of `bytes_in` and `bytes_out` at the last line.
     reported: (u64, u64),
 }
@@ -23,7 +32,17 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) fn new(now: Instant, shown: bool) -> Self {
         let next = shown.then(|| now + REPORT_INTERVAL);
-        Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
+        Self {
+            next,
+            served: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            has_terminal: shown,
+            line: None,
+            rate: Rate::default(),
+            draw_at: now,
+            reported: (0, 0),
+        }
     }
 
     /// The status. `refusals` is there if not all addresses are admitted.
@@ -43,7 +62,30 @@ impl Status {
 
     /// The time of the next line. An idle server prints none.
     pub(crate) fn poll_timeout(&self, active: usize) -> Option<Instant> {
-        self.next.filter(|_| active > 0)
+        self.next.filter(|_| active > 0).map(|next| next.min(self.draw_at))
+    }
+
+    /// Draws what moves now on the terminal: each is a name, the bytes that have moved, and the length if it is known.
+    pub(crate) fn draw(&mut self, now: Instant, moving: impl Iterator<Item = (String, u64, Option<u64>, PathView)>) {
+        if !self.has_terminal || now < self.draw_at {
+            return;
+        }
+        self.draw_at = now + DRAW_INTERVAL;
+        let (mut count, mut done, mut total, mut first) = (0_usize, 0_u64, Some(0_u64), None);
+        for (name, moved, length, path) in moving {
+            count += 1;
+            done = done.saturating_add(moved);
+            total = total.zip(length).map(|(total, length)| total.saturating_add(length));
+            first.get_or_insert((name, path));
+        }
+        let Some((name, path)) = first else {
+            (self.line, self.rate) = (None, Rate::default());
+            return;
+        };
+        let (title, path) = if count == 1 { (name, path) } else { (format!("{count} transfers"), PathView::default()) };
+        self.rate.sample(now, self.bytes_in + self.bytes_out);
+        let line = self.line.get_or_insert_with(|| Line::new(&title, ""));
+        line.draw_of_server(&View { name: &title, done, total, rate: self.rate.per_second(), path });
     }
 
     /// Prints a line after each interval in which data was transferred.

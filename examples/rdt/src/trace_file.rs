@@ -1,4 +1,4 @@
-//! The file of `--trace`: what the connections of the program do, as [qlog](crate::qlog).
+//! The file of `--trace`: what the connections of the program do, as [qlog].
 //!
 //! A thread writes it, so that no connection waits for the disk. If that cannot keep up, records are left out and
 //! counted. A full disk ends the trace, not the transfers.

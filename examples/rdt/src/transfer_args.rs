@@ -2,98 +2,184 @@
 
 use crate::common_args::Common;
 use crate::server_address::{self, ServerAddress};
+use crate::session::Skip;
 use clap::Args;
-use clap::builder::{PathBufValueParser, TypedValueParser};
-use rdt_proto::ftp::NameBuf;
+use rdt_proto::files::{FilePath, FilePathBox};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(override_usage = "rdt put [OPTIONS] <FILE>... <ADDR>")]
 pub(crate) struct PutArgs {
-    /// The file to send
-    #[arg(value_parser = PathBufValueParser::new().try_map(not_a_pipe))]
-    pub(crate) file: PathBuf,
-    /// The server: host, host:port, or rdt://host:port with the name after a slash. The first address of the host that
-    /// answers gets the file
-    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
+    /// The files and folders to send, or - for the standard input. A folder is sent with everything in it. Last the
+    /// server: host, host:port, or rdt://host:port with a path after a slash. The first address of the host that answers
+    /// gets the files
+    #[arg(value_name = "FILE> <ADDR", required = true, num_args = 1..)]
+    words: Vec<OsString>,
+    /// The path to store the file or folder under, by default its name; folders above are made. With several files, or
+    /// with a slash at the end, the folder to store them in
+    #[arg(long, value_name = "PATH", value_parser = Name::parse)]
+    name: Option<Name>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What to send, and where.
+pub(crate) struct PutRequest {
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) server: ServerAddress,
-    /// The name to store it under, by default that of the file
-    #[arg(long, value_parser = parse_name)]
-    name: Option<NameBuf>,
+    /// `None` for names of their own.
+    pub(crate) name: Option<Name>,
+}
+
+/// The path to store something under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) path: FilePathBox,
+    /// Whether it is that of a folder to store it in: it ends with a slash.
+    pub(crate) is_folder: bool,
+}
+
+impl Name {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self { path: parse_path(text)?, is_folder: text.ends_with('/') })
+    }
+}
+
+#[derive(Args)]
+#[command(override_usage = "rdt get [OPTIONS] <NAME>... <ADDR>\n       rdt get [OPTIONS] rdt://HOST[:PORT]/PATH")]
+pub(crate) struct GetArgs {
+    /// The paths of files and folders at the server, and last the server: host or host:port. Or one URL,
+    /// rdt://host:port/path
+    #[arg(value_name = "NAME> <ADDR", required = true, num_args = 1..)]
+    words: Vec<String>,
+    /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
+    /// file is replaced once the download is complete. A symbolic link to a file is itself replaced
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
 #[derive(Args)]
-pub(crate) struct GetArgs {
-    /// The name of the file at the server, or rdt://host:port/name without ADDR
-    #[arg(value_name = "NAME", value_parser = parse_wanted)]
-    wanted: Wanted,
-    /// The server: host or host:port
-    #[arg(value_name = "ADDR", value_parser = ServerAddress::parse)]
-    server: Option<ServerAddress>,
-    /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
-    /// file is replaced once the download is complete, and keeps its permissions. A symbolic link to a file is itself
-    /// replaced
-    #[arg(long, short, value_name = "PATH")]
-    pub(crate) output: Option<PathBuf>,
+pub(crate) struct ListArgs {
+    /// The server: host or host:port, and perhaps a folder or a pattern after a slash, such as host:6969/photos or
+    /// 'host/*.jpg'
+    #[arg(value_name = "ADDR[/PATTERN]", value_parser = ServerAddress::parse_with_path)]
+    pub(crate) server: ServerAddress,
+    /// List the folders below as well
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// A file at a server.
-#[derive(Clone, Debug)]
-enum Wanted {
-    Name(NameBuf),
-    At(ServerAddress),
+/// Which files are transferred, and how.
+#[derive(Args)]
+pub(crate) struct Choice {
+    /// Skip files that have the same length and time of modification on the other side
+    #[arg(long)]
+    update: bool,
+    /// Skip files that have the same content on the other side: both sides compute its BLAKE3
+    #[arg(long, conflicts_with = "update")]
+    verify: bool,
+    /// Keep neither times of modification nor permissions
+    #[arg(long)]
+    no_preserve: bool,
 }
 
-fn parse_wanted(text: &str) -> Result<Wanted, String> {
-    if server_address::is_url(text) {
-        ServerAddress::parse(text).map(Wanted::At)
-    } else {
-        parse_name(text).map(Wanted::Name)
+impl Choice {
+    pub(crate) fn skip(&self) -> Skip {
+        match (self.update, self.verify) {
+            (true, _) => Skip::SameTime,
+            (false, true) => Skip::SameContent,
+            (false, false) => Skip::Nothing,
+        }
+    }
+
+    pub(crate) fn preserve(&self) -> bool {
+        !self.no_preserve
+    }
+
+    /// A session in base mode has no metadata and no digests.
+    pub(crate) fn check_base_mode(&self) -> Result<(), String> {
+        match self.skip() {
+            Skip::Nothing => Ok(()),
+            Skip::SameTime => Err("a server in base mode tells no times: leave --update out".into()),
+            Skip::SameContent => Err("a server in base mode tells no digests: leave --verify out".into()),
+        }
     }
 }
 
 impl PutArgs {
-    /// The name to store the file under. `None` for that of the file.
-    pub(crate) fn name(&self) -> Result<Option<&NameBuf>, &'static str> {
-        match (&self.name, self.server.name()) {
-            (Some(_), Some(_)) => Err("the address has a name already: leave --name out"),
-            (name, None) => Ok(name.as_ref()),
-            (None, name) => Ok(name),
-        }
+    /// What to send, and where.
+    pub(crate) fn request(&self) -> Result<PutRequest, String> {
+        let (server, files) = match self.words.as_slice() {
+            [] | [_] => return Err("the server is missing: give FILE ADDR".into()),
+            [files @ .., server] => (server.to_string_lossy(), files),
+        };
+        let address = ServerAddress::parse(&server).map_err(|why| invalid(&server, &why))?;
+        let files: Vec<_> = files.iter().map(PathBuf::from).collect();
+        let of_url = address.name().map(|path| Name { path: path.clone(), is_folder: address.names_folder() });
+        let name = match (&self.name, of_url) {
+            (Some(_), Some(_)) => return Err("the address has a name already: leave --name out".into()),
+            (None, None) if files.iter().any(|file| file.as_os_str() == "-") => {
+                return Err("the standard input has no name: give --name (a file named - is ./-)".into());
+            }
+            (name, None) => name.clone(),
+            (None, name) => name,
+        };
+        Ok(PutRequest { files, server: address, name })
     }
 }
 
 impl GetArgs {
-    /// The name of the file, and its server.
-    pub(crate) fn request(&self) -> Result<(&NameBuf, &ServerAddress), &'static str> {
-        if self.common.json && self.output.as_deref().is_some_and(|output| output.as_os_str() == "-") {
-            return Err("--json and the content cannot both go to the standard output: give --output FILE");
+    /// The paths of the files, and their server.
+    pub(crate) fn request(&self) -> Result<(Vec<FilePathBox>, ServerAddress), String> {
+        if self.common.json && self.writes_to_stdout() {
+            return Err("--json and the content cannot both go to the standard output: give --output FILE".into());
         }
-        match (&self.wanted, &self.server) {
-            (Wanted::Name(_), None) => Err("the server is missing: give NAME ADDR, or rdt://host:port/name"),
-            (Wanted::Name(_), Some(server)) if server.name().is_some() => Err("the address has a name already"),
-            (Wanted::Name(name), Some(server)) => Ok((name, server)),
-            (Wanted::At(_), Some(_)) => Err("a URL names the server already: leave ADDR out"),
-            (Wanted::At(server), None) => {
-                let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?;
-                Ok((name, server))
+        let (names, server) = match self.words.as_slice() {
+            [url] if server_address::is_url(url) => {
+                let server = ServerAddress::parse(url).map_err(|why| invalid(url, &why))?;
+                let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?.clone();
+                (vec![name], server)
             }
+            [] | [_] => return Err("the server is missing: give NAME ADDR, or rdt://host:port/name".into()),
+            [names @ .., server] => {
+                if names.iter().any(|name| server_address::is_url(name)) {
+                    return Err("a URL names the server already: give it alone".into());
+                }
+                let server = ServerAddress::parse(server).map_err(|why| invalid(server, &why))?;
+                if server.name().is_some() {
+                    return Err("the address has a name already".into());
+                }
+                let names: Result<_, _> =
+                    names.iter().map(|name| parse_path(name).map_err(|why| invalid(name, &why))).collect();
+                (names?, server)
+            }
+        };
+        if names.len() > 1 && self.writes_to_stdout() {
+            return Err("the standard output takes one file: give one NAME, or --output FOLDER".into());
         }
+        Ok((names, server))
+    }
+
+    pub(crate) fn writes_to_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(|output| output.as_os_str() == "-")
     }
 }
 
-fn parse_name(text: &str) -> Result<NameBuf, String> {
-    NameBuf::new(text).map_err(|error| error.to_string())
+fn invalid(word: &str, why: &str) -> String {
+    format!("invalid value '{word}': {why}")
 }
 
-/// The length of a pipe is not known in advance.
-fn not_a_pipe(file: PathBuf) -> Result<PathBuf, &'static str> {
-    if file.as_os_str() == "-" {
-        return Err("standard input has no known length, and is not supported yet: write it to a file, and send that \
-                    (a file named - is ./-)");
-    }
-    Ok(file)
+/// A path at a server. A folder may end with a slash.
+fn parse_path(text: &str) -> Result<FilePathBox, String> {
+    let path = text.strip_suffix('/').unwrap_or(text);
+    FilePath::new(path).map(FilePathBox::from).map_err(|error| error.to_string())
 }

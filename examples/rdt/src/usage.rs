@@ -22,7 +22,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
     let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches)).and_then(|cli| match cli.check() {
         Ok(()) => Ok(cli),
         Err((name, why)) => {
-            let of = command.find_subcommand_mut(name).map(|of| of.error(ErrorKind::ArgumentConflict, why));
+            let of = command.find_subcommand_mut(name).map(|of| of.error(ErrorKind::ArgumentConflict, &why));
             Err(of.unwrap_or_else(|| command.error(ErrorKind::ArgumentConflict, why)))
         }
     });
@@ -47,6 +47,8 @@ pub(crate) fn checked(code: ExitCode) -> ExitCode {
     output::finish();
     match output::failure() {
         None => code,
+        // The reader has what it wants, as in `rdt ls ADDR | head`.
+        Some(_) if output::has_no_reader() => ExitCode::FAILURE,
         Some(why) => {
             to_stderr(format_args!("cannot write to the standard output: {why}"));
             output::finish();

@@ -72,22 +72,30 @@ impl Disk {
 
     /// Executes `job` on a thread. Then [`Finished::next`] returns the key.
     pub(crate) fn call<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        let (promise, mut call) = self.promise();
+        call.job = Some((work, self.pool(work).run(move || promise.keep(job()))));
+        call
+    }
+
+    /// The result of a call, which some job provides. Once the promise is kept or dropped, [`Finished::next`] returns
+    /// the key.
+    pub(crate) fn promise<T>(&self) -> (Promise<T>, Call<T>) {
         let (sender, result) = channel();
         let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
-        let number = self.pool(work).run(move || {
-            // Locals are dropped in reverse order, even if the work panics: first the sender, then the notice of it.
-            let _notice = notice;
-            let sender = sender;
-            // If no exchange waits for the result any more, it is dropped here.
-            let _ = sender.send(job());
-        });
-        Call { result, work, number }
+        (Promise { sender, _notice: notice }, Call { result, job: None })
+    }
+
+    /// Executes `job` on a thread. No call waits for it.
+    pub(crate) fn run(&self, work: Work, job: impl FnOnce() + Send + 'static) {
+        self.pool(work).run(job);
     }
 
     /// Ends the interest in a call: its job does not begin, or its result is dropped on a thread.
     pub(crate) fn abandon<T: Send + 'static>(&self, call: Call<T>) {
-        if !self.pool(call.work).withdraw(call.number) {
-            self.dispose(call.work, call);
+        if let Some((work, number)) = call.job
+            && !self.pool(work).withdraw(number)
+        {
+            self.dispose(work, call);
         }
     }
 
@@ -102,6 +110,20 @@ impl Disk {
             Work::Write => &self.writes,
             Work::Flush => &self.flushes,
         }
+    }
+}
+
+/// The other end of a [`Call`].
+pub(crate) struct Promise<T> {
+    // Fields are dropped in this order, even if a job panics: first the sender, then the notice of it.
+    sender: Sender<T>,
+    _notice: Notice,
+}
+
+impl<T> Promise<T> {
+    /// Gives the result. If no exchange waits for it any more, it is dropped here.
+    pub(crate) fn keep(self, result: T) {
+        let _ = self.sender.send(result);
     }
 }
 
@@ -130,9 +152,8 @@ impl Finished {
 /// A call of the disk whose result is to come.
 pub(crate) struct Call<T> {
     result: Receiver<T>,
-    work: Work,
-    /// The number of its job.
-    number: u64,
+    /// The job, which can be withdrawn.
+    job: Option<(Work, u64)>,
 }
 
 impl<T> Call<T> {
@@ -144,13 +165,18 @@ impl<T> Call<T> {
             Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("a thread of the disk failed"))),
         }
     }
+
+    /// Waits for the result, on a thread of the disk. `None` if the job failed.
+    pub(crate) fn wait(self) -> Option<T> {
+        self.result.recv().ok()
+    }
 }
 
 /// The size of the next transfer between memory and disk: it grows with the bytes transferred so far, so that a
-/// connection that has transferred little takes little memory. A file has two chunks, 128 KiB at most.
-fn chunk(transferred: u64) -> usize {
+/// connection that has transferred little takes little memory. A file has two chunks, 512 KiB at most: large ones take fewer turns of the threads.
+pub(crate) fn chunk(transferred: u64) -> usize {
     const SMALLEST: u64 = 16 << 10;
-    const LARGEST: u64 = 64 << 10;
+    const LARGEST: u64 = 256 << 10;
     usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
 }
 

@@ -25,8 +25,7 @@ mod source;
 mod space;
 mod target;
 mod temporary;
-#[allow(dead_code, unused_imports, reason = "the sessions of many requests are not connected yet")]
-pub(crate) mod tree;
+mod tree;
 
 pub(crate) use folder::{Folder, IfTaken};
 pub(crate) use sink::Sink;
@@ -34,3 +33,7 @@ pub(crate) use source::{Source, without_waiting};
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};
 pub(crate) use temporary::is_reserved;
+pub(crate) use tree::{
+    BlockTree, EntryBuf, Incoming, Outgoing, Page, PeaksBuf, SealError, Sealed, StatusBuf, Tree, TreeRules, Wanted,
+    commit, folder_metadata, is_hidden, storage_error, time_text,
+};

@@ -97,12 +97,10 @@ mod standard_output {
         let server = place.serve(&[]);
         write_large(&place.server("a"));
         let arguments = ["get", "a", &server.address, "--output", "-"];
-        let (mut stalled, mut output) = run_without_reader(&arguments);
-        stalled.expect_progress();
+        let (stalled, mut output) = run_without_reader(&arguments);
+        // The first byte is read, and no other.
+        output.read_exact(&mut [0]).unwrap();
         stalled.interrupt();
         stalled.expect_end(130, "the standard output is incomplete");
-        let mut read = Vec::new();
-        output.read_to_end(&mut read).unwrap();
-        assert!(!read.is_empty());
     }
 }

@@ -1,8 +1,9 @@
 /* Faults of system calls, for the tests of the program: a library for LD_PRELOAD.
  *
  * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the
- * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
- * the first three while the program runs. Reads and writes of pipes and the like never fail.
+ * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The
+ * test writes the first three while the program runs. Reads and writes of pipes and the like never fail. The program makes syncfs
+ * without the C library: the kernel asks a thread of this library about each.
  *
  * ADDRESSES has the numeric addresses of every name that the program looks up.
  *
@@ -18,26 +19,63 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, CALLS };
+enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, SYNCFS, CALLS };
 
 struct entry {
     int error, count, delay_ms, seen;
 };
 
 static struct entry *entries;
+
+static int fails(int call);
+
+/* Answers the questions of the kernel whether a call may go on. */
+static void *answer(void *argument) {
+    int listener = (int)(long)argument;
+    for (;;) {
+        struct seccomp_notif question;
+        memset(&question, 0, sizeof question);
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question)) {
+            if (errno == EINTR || errno == ENOENT) continue;
+            return NULL;
+        }
+        struct seccomp_notif_resp reply = {.id = question.id};
+        if (fails(SYNCFS)) reply.error = -errno;
+        else reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply);
+    }
+}
+
+/* Lets the kernel ask about each syncfs. */
+static void ask_about_syncfs(void) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_syncfs, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    pthread_t thread;
+    if (listener < 0 || pthread_create(&thread, NULL, answer, (void *)listener)) _exit(98);
+}
 
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("FAULTS");
@@ -46,6 +84,7 @@ __attribute__((constructor)) static void start(void) {
         void *map = mmap(NULL, CALLS * sizeof(struct entry), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         entries = map == MAP_FAILED ? NULL : map;
         close(file);
+        ask_about_syncfs();
     }
     const char *numbers = getenv("KILL_AT");
     if (numbers) {

@@ -17,12 +17,13 @@ pub(crate) enum SystemCall {
     Fsync = 4,
     Read = 5,
     Write = 6,
+    Syncfs = 7,
 }
 
 /// The bytes of an entry: error, count, delay, calls seen.
 const ENTRY: u64 = 16;
 /// The number of entries.
-const ENTRIES: u64 = 7;
+const ENTRIES: u64 = 8;
 
 /// The library, compiled once for all tests. Rust links with `cc` on Linux, so the compiler is there.
 static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
@@ -30,7 +31,8 @@ static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let library = folder.path().join("faults.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/faults.c");
     let mut compiler = Command::new("cc");
-    let built = compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    let built =
+        compiler.args(["-shared", "-fPIC", "-O1", "-pthread", "-o"]).arg(&library).arg(source).arg("-ldl").status();
     assert!(built.expect("cc runs").success(), "faults.c compiles");
     (folder, library)
 });

@@ -7,17 +7,31 @@ mod access;
 mod addresses;
 mod bench;
 #[cfg(target_os = "linux")]
+mod broken_trees;
+#[cfg(target_os = "linux")]
 mod crashes;
 mod destinations;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod folders;
+#[cfg(target_os = "linux")]
+mod group_commit;
+#[cfg(target_os = "linux")]
+mod interrupted;
 mod json;
+#[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
+mod lists;
 #[cfg(target_os = "linux")]
 mod log_file;
 mod many_clients;
 #[cfg(target_os = "linux")]
 mod one_event;
+#[cfg(target_os = "linux")]
+mod pipes;
 #[cfg(unix)]
 mod port_change;
 mod printed;

@@ -14,7 +14,7 @@ fn control_characters_of_names_are_escaped() {
     for arguments in [
         &["put", missing, "127.0.0.1:1"][..],
         &["get", "a", "127.0.0.1:1", "--output", &format!("{missing}/b")],
-        &["get", name, "127.0.0.1:1"],
+        &["get", &format!("../{name}"), "127.0.0.1:1"],
         &["put", missing, "\u{1b}[31m\u{7}\u{9b}:1"],
         &["serve", "--bind", "127.0.0.1:0", "--root", &format!("{missing}/b")],
         &["put", missing, "127.0.0.1:1", "--loss", "\u{1b}[31m\u{7}\u{9b}"],
@@ -107,7 +107,7 @@ fn completions_know_commands_and_options() {
 fn each_command_has_a_manual_page() {
     for (command, title, text) in [
         (&[][..], ".TH rdt 1", "rdt\\-put(1)"),
-        (&["put"], ".TH rdt\\-put 1", "The file to send"),
+        (&["put"], ".TH rdt\\-put 1", "The files and folders to send"),
         (&["socket-tcp", "send"], ".TH rdt\\-socket\\-tcp\\-send 1", "Which side closes"),
     ] {
         let (code, page) = run(&[&["man"], command].concat()).end();
@@ -115,6 +115,6 @@ fn each_command_has_a_manual_page() {
     }
     run(&["man", "none"]).expect_end(
         1,
-        "there is no command \"none\" for a manual page; give one of: serve, put, get, demo, load, bench, socket-tcp",
+        "there is no command \"none\" for a manual page; give one of: serve, put, get, ls, demo, load, bench, socket-tcp",
     );
 }

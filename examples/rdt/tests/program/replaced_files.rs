@@ -89,18 +89,18 @@ fn a_link_out_of_the_server_folder_is_itself_replaced() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_permissions() {
+fn without_others_a_replaced_file_keeps_its_permissions() {
     let (place, server) = with_file();
     for (old, kept) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o444), (0o4755, 0o755)] {
         write_with_mode(&place.client("file"), "old", old);
-        place.get("file", &server.address, &[]).expect_end(0, "received");
+        place.get("file", &server.address, &["--no-preserve"]).expect_end(0, "received");
         assert_eq!(mode(&place.client("file")), kept);
         assert_eq!(fs::read_to_string(place.client("file")).unwrap(), "new");
         fs::remove_file(place.client("file")).unwrap();
     }
     fs::write(place.client("file"), "new").unwrap();
     write_with_mode(&place.server("private"), "old", 0o600);
-    place.put(&place.client("file"), &server.address, &["--name", "private"]).expect_end(0, "stored");
+    place.put(&place.client("file"), &server.address, &["--name", "private", "--no-preserve"]).expect_end(0, "stored");
     assert_eq!(mode(&place.server("private")), 0o600);
     assert_eq!(fs::read_to_string(place.server("private")).unwrap(), "new");
 }

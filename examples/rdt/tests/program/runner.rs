@@ -20,8 +20,9 @@ pub(crate) const SEED: &str = "1";
 
 /// Options of a client that slow its transfer down.
 ///
-/// A large file is then still in transfer when a test acts. The server has no loss, so that its final messages arrive.
-pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
+/// A large file is then still in transfer when a test acts. Nothing is lost, so that the final messages of both sides
+/// arrive: a lost RESET is not repeated.
+pub(crate) const SLOW: [&str; 2] = ["--rate", "20M"];
 
 /// Creates a file too large to be transferred during a test.
 ///
@@ -30,8 +31,11 @@ pub(crate) fn write_large(path: &Path) {
     File::create(path).unwrap().set_len(1 << 30).unwrap();
 }
 
+/// The program. What it remembers of large files does not get into the folders of the user.
 pub(crate) fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_rdt"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdt"));
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command
 }
 
 /// The program with its files limited to 100 blocks, as if the disk were full.
@@ -62,7 +66,7 @@ impl Running {
     }
 
     /// Reads the output of a program, as far as it is piped.
-    fn read(mut child: Child) -> Self {
+    pub(crate) fn read(mut child: Child) -> Self {
         let (sender, lines) = channel();
         let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
@@ -189,10 +193,11 @@ impl Place {
         self.folder.path().join("client").join(name)
     }
 
-    /// The names in a folder, including hidden files.
+    /// The names in a folder, including hidden files, except the folder for parts of interrupted transfers.
     pub(crate) fn names(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != ".rdt").collect();
         names.sort();
         names
     }
@@ -294,6 +299,13 @@ impl Place {
 pub(crate) fn run(arguments: &[&str]) -> Running {
     let mut command = program();
     command.args(arguments);
+    Running::start(command)
+}
+
+/// Runs the program in a folder.
+pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> Running {
+    let mut command = program();
+    command.args(arguments).current_dir(folder);
     Running::start(command)
 }
 

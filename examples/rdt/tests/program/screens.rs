@@ -111,6 +111,10 @@ fn progress_takes_one_row_at_any_width() {
             &["put", file.to_str().unwrap(), &server.address][..],
             &["get", name, &server.address, "--output", &output],
         ] {
+            // Nothing goes on where the last width was interrupted.
+            for folder in [place.server(".rdt"), place.client("got/.rdt")] {
+                let _ = std::fs::remove_dir_all(folder);
+            }
             let mut shown = Shown::run(&[arguments, &SLOW].concat(), columns);
             for text in [" %", "/s", " left"] {
                 shown.read_until(text);
@@ -164,4 +168,34 @@ fn a_message_does_not_break_the_line_of_progress() {
     }
     shown.interrupt();
     first.kill();
+}
+
+#[test]
+fn a_server_shows_what_moves_in_one_row_at_any_width() {
+    let place = Place::new();
+    let name = "a-name-that-is-longer-than-forty-columns.txt";
+    write_large(&place.client(name));
+    let [root, state] = [place.server(""), place.client("state")].map(|path| path.display().to_string());
+    for columns in WIDTHS {
+        let mut shown = Shown::run(&["serve", "--bind", "127.0.0.1:0", "--root", &root, "--state", &state], columns);
+        shown.read_until(" on 127.0.0.1:");
+        let screen = shown.seen.last().unwrap().replace('\n', "");
+        let port: String =
+            screen.rsplit(" on 127.0.0.1:").next().unwrap().chars().take_while(char::is_ascii_digit).collect();
+        let mut client = place.put(&place.client(name), &format!("127.0.0.1:{port}"), &SLOW);
+        client.expect_progress();
+        for text in [" %", "/s", " left"] {
+            shown.read_until(text);
+        }
+        if columns >= 200 {
+            shown.read_until(" of 1.00 GiB");
+        }
+        client.interrupt();
+        client.expect_end(130, "stopped");
+        shown.read_until("cancelled by the client");
+        let last = shown.interrupt();
+        assert!(!last.contains(" left"), "nothing of the row stays: {last}");
+        // Nothing goes on where this width was interrupted, if a block has arrived.
+        let _ = std::fs::remove_dir_all(place.server(".rdt"));
+    }
 }

@@ -12,25 +12,18 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-const COMMAND_LINES: [Row; 43] = [
+const COMMAND_LINES: [Row; 46] = [
     ("send a", "error: unrecognized subcommand 'send'"),
     ("put", "error: the following required arguments were not provided:"),
-    ("put {small}", "error: the following required arguments were not provided:"),
-    ("put {small} {closed} more", "error: unexpected argument 'more' found"),
+    ("put {closed}", "error: the server is missing: give FILE ADDR"),
     ("put {small} {closed} --slow", "error: unexpected argument '--slow' found"),
-    (
-        "put - {closed}",
-        "error: invalid value '-' for '<FILE>': standard input has no known length, and is not supported yet: \
-         write it to a file, and send that (a file named - is ./-)",
-    ),
+    ("put - {closed}", "error: the standard input has no name: give --name (a file named - is ./-)"),
+    ("put {small} {closed} --update --verify", "error: the argument '--update' cannot be used with '--verify'"),
     (
         "put {small} {closed} --name ../a",
-        "error: invalid value '../a' for '--name <NAME>': the name contains a path separator",
+        "error: invalid value '../a' for '--name <PATH>': a part of the path is a relative folder",
     ),
-    (
-        "put {small} {closed} --name CON",
-        "error: invalid value 'CON' for '--name <NAME>': the name is reserved on Windows",
-    ),
+    ("put {small} {closed} --name /a", "error: invalid value '/a' for '--name <PATH>': a part of the path is empty"),
     (
         "put {small} {closed} --loss 101",
         "error: invalid value '101' for '--loss <PERCENT>': not a number from 0 to 100",
@@ -53,38 +46,37 @@ const COMMAND_LINES: [Row; 43] = [
     ("put {small} {closed} --arq none", "error: invalid value 'none' for '--arq <ARQ>'"),
     ("put {small} {closed} --congestion none", "error: invalid value 'none' for '--congestion <CONGESTION>'"),
     ("put {small} {closed} --profile none", "error: invalid value 'none' for '--profile <PROFILE>'"),
-    (
-        "put {small} 127.0.0.1:port",
-        "error: invalid value '127.0.0.1:port' for '<ADDR>': \"port\" is not a port from 1 to 65535",
-    ),
+    ("put {small} 127.0.0.1:port", "error: invalid value '127.0.0.1:port': \"port\" is not a port from 1 to 65535"),
     (
         "put {small} host:a:b",
-        "error: invalid value 'host:a:b' for '<ADDR>': \"host:a:b\" is not an IPv6 address; with a port it is \
+        "error: invalid value 'host:a:b': \"host:a:b\" is not an IPv6 address; with a port it is \
          written as [::1]:6969",
     ),
-    ("put {small} user@host", "error: invalid value 'user@host' for '<ADDR>': '@' has no place in a host"),
-    (
-        "put {small} http://host",
-        "error: invalid value 'http://host' for '<ADDR>': only URLs that begin with rdt:// are understood",
-    ),
+    ("put {small} user@host", "error: invalid value 'user@host': '@' has no place in a host"),
+    ("put {small} http://host", "error: invalid value 'http://host': only URLs that begin with rdt:// are understood"),
     ("put {small} rdt://{closed}/a --name b", "error: the address has a name already: leave --name out"),
     ("get a", "error: the server is missing: give NAME ADDR, or rdt://host:port/name"),
-    ("get CON {closed}", "error: invalid value 'CON' for '<NAME>': the name is reserved on Windows"),
-    ("get a/b {closed}", "error: invalid value 'a/b' for '<NAME>': the name contains a path separator"),
-    ("get a [::1", "error: invalid value '[::1' for '[ADDR]': the bracket of the IPv6 address is not closed"),
+    ("get", "error: the following required arguments were not provided:"),
+    ("get ../a {closed}", "error: invalid value '../a': a part of the path is a relative folder"),
+    ("get a//b {closed}", "error: invalid value 'a//b': a part of the path is empty"),
+    ("get a [::1", "error: invalid value '[::1': the bracket of the IPv6 address is not closed"),
+    ("get a b {closed} -o -", "error: the standard output takes one file: give one NAME, or --output FOLDER"),
     ("get a rdt://{closed}/b", "error: the address has a name already"),
-    ("get rdt://{closed}/a {closed}", "error: a URL names the server already: leave ADDR out"),
+    ("get rdt://{closed}/a {closed}", "error: a URL names the server already: give it alone"),
     ("get rdt://{closed}", "error: the URL has no name of a file: give rdt://host:port/name"),
     (
-        "get rdt://{closed}/a/b",
-        "error: invalid value 'rdt://{closed}/a/b' for '<NAME>': the name contains a path separator (after the \
-         host)",
+        "get rdt://{closed}/a/../b",
+        "error: invalid value 'rdt://{closed}/a/../b': a part of the path is a relative folder (after the host)",
     ),
     (
         "get a {closed} --output - --json",
         "error: --json and the content cannot both go to the standard output: give --output FILE",
     ),
     ("load {closed} --clients 0", "error: invalid value '0' for '--clients <CLIENTS>': not a number from 1 to 1000000"),
+    (
+        "ls {closed}/../a",
+        "error: invalid value '{closed}/../a' for '<ADDR[/PATTERN]>': a part of the path is a relative folder",
+    ),
     (
         "load {closed} --size 1X",
         "error: invalid value '1X' for '--size <BYTES>': not a number of bytes, such as 5000000 or 64M",
@@ -113,9 +105,27 @@ const COMMAND_LINES: [Row; 43] = [
 ];
 
 /// Files of this machine.
-const FILES: [Row; 20] = [
-    ("put {client} {closed}", "rdt: cannot read {client} on this machine: it is a folder: give a file in it"),
-    ("put {client}/.. {closed}", "rdt: cannot read {client}/.. on this machine: it is a folder: give a file in it"),
+const FILES: [Row; 26] = [
+    (
+        "put {client} {closed} --profile rostov",
+        "rdt: cannot read {client} on this machine: it is a folder: give a file in it",
+    ),
+    (
+        "put {client}/.. {closed} --profile rostov",
+        "rdt: cannot read {client}/.. on this machine: it is a folder: give a file in it",
+    ),
+    (
+        "put {small} {medium} {closed} --profile rostov",
+        "rdt: a server in base mode takes one file at a time: give one FILE",
+    ),
+    ("get a b {closed} --profile rostov", "rdt: a server in base mode sends one file at a time: give one NAME"),
+    (
+        "get a/b {closed} --profile rostov",
+        "rdt: a server in base mode cannot have \"a/b\": the name contains a path separator",
+    ),
+    ("ls {closed} --profile rostov", "rdt: a server in base mode has no lists: only put and get work there"),
+    ("get a/x x b/y {closed}", "rdt: two of the names become x on this machine: fetch them one by one"),
+    ("ls {closed}/[a", "rdt: cannot use the pattern [a: *"),
     (
         "put {client}/none {closed}",
         "rdt: cannot read {client}/none on this machine: no such file or directory: check the path",
@@ -123,10 +133,11 @@ const FILES: [Row; 20] = [
     ("put {small}/none {closed}", "rdt: cannot read {small}/none on this machine: not a directory: check the path"),
     (
         "put /dev/null {closed}",
-        "rdt: cannot read /dev/null on this machine: it is not a regular file: copy its content into one first",
+        "rdt: cannot read /dev/null on this machine: it is not a regular file: copy its content into one first, or \
+         send it as - (the standard input)",
     ),
     (
-        "put {client}/a:b {closed}",
+        "put {client}/a:b {closed} --profile rostov",
         "rdt: cannot send {client}/a:b under its name: the name contains a colon: give --name",
     ),
     (
@@ -147,8 +158,8 @@ const FILES: [Row; 20] = [
          another --output",
     ),
     (
-        "get folder {closed} -o {client}",
-        "rdt: cannot write {client}/folder on this machine: it is a folder: give --output FILE",
+        "get a b {closed} -o {client}/none",
+        "rdt: cannot write {client}/none on this machine: no such folder: create it, or give --output FILE",
     ),
     (
         "get a {closed} -o /dev/null",
@@ -179,13 +190,18 @@ const FILES: [Row; 20] = [
         "rdt: cannot use the folder {client}/none/a: no such file or directory*",
     ),
     ("serve --root {small} --bind 127.0.0.1:0", "rdt: cannot use the folder {small}: not a directory*"),
-    ("serve --root {client} --state {small} --bind {free}", "rdt: cannot keep keys in {small}: *"),
+    ("serve --root {client} --state {small} --bind {other-free}", "rdt: cannot keep keys in {small}: *"),
 ];
 
 /// Answers of a server, and none.
-const ANSWERS: [Row; 18] = [
+const ANSWERS: [Row; 20] = [
     ("get none {server}", "rdt: {server} refused \"none\": it has no such file; check the name"),
-    ("get folder {server}", "rdt: {server} refused \"folder\": it has no such file; check the name"),
+    (
+        "get there {server} -o {client}",
+        "rdt: cannot write {client}/there on this machine: it is a folder: give --output FILE",
+    ),
+    ("get folder/none {server}", "rdt: {server} refused \"folder/none\": it has no such file; check the name"),
+    ("ls {server}/none", "rdt: {server} did not list \"none\": it has no such file; check the name"),
     (
         "get .rdt-00000000000000000000000000000000.part {server}",
         "rdt: {server} refused \".rdt-00000000000000000000000000000000.part\": it does not allow this name; \
@@ -193,7 +209,7 @@ const ANSWERS: [Row; 18] = [
     ),
     (
         "put {small} {server} --name there",
-        "rdt: {server} refused \"there\": it has a file of this name and does not replace it; choose another name",
+        "rdt: {server} refused \"there\": it has something of this name and does not replace it; choose another name",
     ),
     (
         "put {medium} {server}",
@@ -264,7 +280,9 @@ impl Setting {
             ("{silent}", self.silent.clone()),
             ("{closed}", "127.0.0.1:1".into()),
             // On Linux all addresses of 127.0.0.0/8 belong to this host.
+            // Rows run together, so each has an address of its own.
             ("{free}", self.silent.replace("127.0.0.1", "127.0.0.9")),
+            ("{other-free}", self.silent.replace("127.0.0.1", "127.0.0.10")),
         ];
         places.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
@@ -291,7 +309,7 @@ fn check(rows: &[Row], code: i32) {
     let (root, silent) = (place.server(""), UdpSocket::bind("127.0.0.1:0").unwrap());
     std::fs::write(place.server("there"), "old").unwrap();
     std::fs::create_dir(place.server("folder")).unwrap();
-    std::fs::create_dir(place.client("folder")).unwrap();
+    std::fs::create_dir(place.client("there")).unwrap();
     std::fs::write(place.client("small"), "small").unwrap();
     std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
     std::fs::write(place.client("a:b"), "small").unwrap();

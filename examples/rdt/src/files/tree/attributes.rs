@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 /// The permission bits that are carried. Special bits were meant for other content.
 const MODE: u16 = 0o777;
 
-pub(super) fn of(metadata: &std::fs::Metadata) -> Metadata {
+pub(crate) fn of(metadata: &std::fs::Metadata) -> Metadata {
     #[cfg(unix)]
     let mode = Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()));
     #[cfg(not(unix))]
@@ -43,6 +43,13 @@ fn to_time(nanos: i64) -> Option<SystemTime> {
     if nanos < 0 { SystemTime::UNIX_EPOCH.checked_sub(distance) } else { SystemTime::UNIX_EPOCH.checked_add(distance) }
 }
 
+/// A time in nanoseconds since 1970 as text, such as `2026-11-26T18:20:01Z`. `None` before 1970.
+pub(crate) fn time_text(nanos: i64) -> Option<String> {
+    // The largest number is in the year 2262.
+    let time = to_time(nanos).filter(|_| nanos >= 0)?;
+    Some(humantime::format_rfc3339_seconds(time).to_string())
+}
+
 /// Sets the time of the last modification of a file, and its permission bits, as far as they are known.
 pub(super) fn set(file: &File, metadata: Metadata) -> io::Result<()> {
     set_mode(file, metadata.mode)?;
@@ -67,17 +74,22 @@ fn set_mode(_file: &File, _mode: Option<u16>) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the permission bits of a new folder. Its owner can always use it, so that files can follow.
+/// Sets the permission bits of a folder, and the time of its last modification. Its owner can always use it, so that
+/// files can follow. Its special bits stay.
 #[cfg(unix)]
 pub(super) fn set_of_folder(parent: &cap_std::fs::Dir, name: &std::ffi::OsStr, metadata: Metadata) -> io::Result<()> {
-    use cap_std::fs::PermissionsExt;
-    match metadata.mode {
-        Some(mode) => {
-            let mode = u32::from(mode & MODE) | 0o700;
-            parent.set_permissions(name, cap_std::fs::Permissions::from_mode(mode))
-        }
-        None => Ok(()),
+    use cap_std::fs::{Permissions, PermissionsExt};
+    use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    const SECOND: i64 = 1_000_000_000;
+    if let Some(mode) = metadata.mode {
+        let special = parent.metadata(name)?.permissions().mode() & !u32::from(MODE) & 0o7777;
+        parent.set_permissions(name, Permissions::from_mode(special | u32::from(mode & MODE) | 0o700))?;
     }
+    let Some(modified) = metadata.modified else { return Ok(()) };
+    let last_modification = Timespec { tv_sec: modified.div_euclid(SECOND), tv_nsec: modified.rem_euclid(SECOND) };
+    let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification };
+    // A link is not followed, since it may lead out of the tree.
+    Ok(utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 #[cfg(not(unix))]

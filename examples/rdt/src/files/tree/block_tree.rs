@@ -20,13 +20,13 @@ pub(crate) struct BlockTree {
     values: Vec<ChainingValue>,
     /// The block that is not whole yet, and the number of its bytes. The first block stays here once it is whole: it
     /// may be the whole file.
-    open: Hasher,
+    open: Box<Hasher>,
     open_len: usize,
 }
 
 impl BlockTree {
     pub(crate) fn new() -> Self {
-        Self { values: Vec::new(), open: Hasher::new(), open_len: 0 }
+        Self { values: Vec::new(), open: Box::default(), open_len: 0 }
     }
 
     /// The digest of content that goes on behind blocks of `file` whose values are known.
@@ -99,7 +99,7 @@ impl BlockTree {
 
     fn begin_block(&mut self) {
         // A reset hasher would keep its offset.
-        self.open = Hasher::new();
+        *self.open = Hasher::new();
         self.open.set_input_offset(self.blocks() * BLOCK_BYTES);
         self.open_len = 0;
     }
@@ -240,6 +240,12 @@ impl PeaksBuf {
 
     pub(crate) fn as_peaks(&self) -> Peaks<'_> {
         Peaks::new(self.blocks, &self.values).unwrap_or(Peaks::NONE)
+    }
+}
+
+impl From<Peaks<'_>> for PeaksBuf {
+    fn from(peaks: Peaks<'_>) -> Self {
+        Self { blocks: peaks.blocks(), values: peaks.iter().flat_map(|(_, value)| value.0).collect() }
     }
 }
 

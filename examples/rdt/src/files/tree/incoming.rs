@@ -16,7 +16,7 @@ use super::place::{Place, has_no_link_above};
 use super::sealed::{Sealed, SealedContent, SealedPart};
 use super::start::Start;
 use super::{SealError, Tree, attributes};
-use rdt_proto::files::{BLOCK_BYTES, Cause, Digest, FileKind, FilePathBuf, Metadata};
+use rdt_proto::files::{BLOCK_BYTES, Cause, Digest, FileKind, FilePathBox, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// What a request wants to store.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) path: FilePathBuf,
+    pub(crate) path: FilePathBox,
     pub(crate) kind: FileKind,
     pub(crate) metadata: Metadata,
     /// The length of the whole file, if it is known.

@@ -3,7 +3,7 @@
 //! `a.txt` comes between `a` and `a/b`, since `.` is before `/`. So a folder is in its list twice: where it is an
 //! entry, and where its own entries belong. Only the folders above the next entry are read, and none twice in a page.
 
-use super::{EntryBuf, Tree, names};
+use super::{EntryBuf, Page, Tree, names};
 use cap_std::fs::Dir;
 use rdt_proto::files::{FileKind, FilePath, Flags};
 use std::io::{self, ErrorKind};
@@ -58,6 +58,16 @@ impl Listing {
         Ok(listing)
     }
 
+    /// The rest of the page.
+    pub(crate) fn page(mut self) -> io::Result<Page> {
+        let mut page = Page::default();
+        while let Some(entry) = self.next()? {
+            page.entries.push(entry);
+        }
+        page.has_more = self.has_more;
+        Ok(page)
+    }
+
     /// Returns the next entry. After `None`, [`has_more`](Self::has_more) says whether another list has more.
     pub(crate) fn next(&mut self) -> io::Result<Option<EntryBuf>> {
         while let Some(level) = self.levels.last_mut() {
@@ -91,6 +101,7 @@ impl Listing {
     }
 
     /// Whether there are more entries than fit into this list.
+    #[cfg(test)]
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }

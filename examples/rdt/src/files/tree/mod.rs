@@ -47,9 +47,10 @@ mod tests;
 use self::parts::Parts;
 use self::place::Folders;
 use self::remembered::Remembered;
-use super::folder::Folder;
+use super::folder::{Folder, IfTaken, replaceable};
 use super::space::Space;
-use rdt_proto::files::{Digest, Entry, FileKind, FilePath, FilePathBuf, Flags, Metadata, Peaks, Status};
+use indicatif::HumanBytes;
+use rdt_proto::files::{Digest, Entry, FileKind, FilePath, FilePathBox, Flags, Metadata, Peaks, Status};
 use rdt_proto::ftp::StorageError;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -57,10 +58,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use attributes::{of as folder_metadata, time_text};
 pub(crate) use block_tree::{BlockTree, PeaksBuf};
 pub(crate) use commit::commit;
 pub(crate) use incoming::{Incoming, Wanted};
-pub(crate) use listing::Listing;
+use listing::Listing;
+pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use sealed::Sealed;
 
@@ -84,6 +87,8 @@ pub(crate) struct TreeRules {
     pub(crate) keeps_parts: bool,
     /// How long they are kept after their last byte.
     pub(crate) keep_parts_for: Duration,
+    /// The values of large files are remembered in the hidden folder, and otherwise in the cache of the user.
+    pub(crate) remembers_here: bool,
     /// A link to a regular file of the tree is shown and sent as that file.
     pub(crate) follow_links: bool,
 }
@@ -91,7 +96,7 @@ pub(crate) struct TreeRules {
 impl Default for TreeRules {
     fn default() -> Self {
         let keep_parts_for = Duration::from_secs(24 * 3_600);
-        Self { preserve: false, keeps_parts: true, keep_parts_for, follow_links: true }
+        Self { preserve: false, keeps_parts: true, keep_parts_for, remembers_here: true, follow_links: true }
     }
 }
 
@@ -99,7 +104,8 @@ impl Tree {
     pub(crate) fn new(folder: Folder, rules: TreeRules) -> Self {
         let dir = folder.dir().clone();
         let parts = Parts::new(dir.clone());
-        Self(Arc::new(Shared { folders: Folders::new(folder), rules, parts, remembered: Remembered::Hidden(dir) }))
+        let remembered = if rules.remembers_here { Remembered::Hidden(dir) } else { Remembered::of_user() };
+        Self(Arc::new(Shared { folders: Folders::new(folder), rules, parts, remembered }))
     }
 
     pub(crate) fn folder(&self) -> &Folder {
@@ -124,6 +130,7 @@ impl Tree {
     /// [kept](Flags::KEEP).
     pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
         names::check(path)?;
+        self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()));
         if let Some((length, peaks)) = self.inspect_part(path) {
             return Ok(StatusBuf { kind: FileKind::File, length, peaks, ..StatusBuf::default() });
         }
@@ -162,6 +169,24 @@ impl Tree {
     pub(crate) fn part(&self, path: FilePath<'_>) -> io::Result<Option<PeaksBuf>> {
         names::check(path)?;
         Ok(self.inspect_part(path).map(|(_, peaks)| peaks))
+    }
+
+    /// Checks that a file with `length` more bytes can be stored under this path, as far as is known before.
+    pub(crate) fn check_room(&self, path: FilePath<'_>, length: u64) -> io::Result<()> {
+        match self.folders().find(path) {
+            // Its folders are made.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            place => {
+                let place = place?;
+                replaceable(&place.parent, place.name(), IfTaken::Replace)?;
+            }
+        }
+        let free = self.folder().free_bytes();
+        if length <= free {
+            return Ok(());
+        }
+        let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
+        Err(io::Error::new(ErrorKind::StorageFull, why))
     }
 
     /// Removes interrupted transfers that are too old, and counts the others in `space`. A server calls it when it
@@ -261,6 +286,13 @@ impl StatusBuf {
     }
 }
 
+impl From<Status<'_>> for StatusBuf {
+    fn from(status: Status<'_>) -> Self {
+        let Status { kind, metadata, length, digest, peaks } = status;
+        Self { kind, metadata, length, digest, peaks: peaks.into() }
+    }
+}
+
 /// [`Entry`] that owns its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntryBuf {
@@ -268,7 +300,7 @@ pub(crate) struct EntryBuf {
     pub(crate) metadata: Metadata,
     pub(crate) length: u64,
     pub(crate) digest: Option<Digest>,
-    pub(crate) path: FilePathBuf,
+    pub(crate) path: FilePathBox,
 }
 
 impl EntryBuf {
@@ -276,6 +308,21 @@ impl EntryBuf {
         let Self { kind, metadata, length, digest, ref path } = *self;
         Entry { kind, metadata, length, digest, path: path.as_path() }
     }
+}
+
+impl From<Entry<'_>> for EntryBuf {
+    fn from(entry: Entry<'_>) -> Self {
+        let Entry { kind, metadata, length, digest, path } = entry;
+        Self { kind, metadata, length, digest, path: path.into() }
+    }
+}
+
+/// Some entries of a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<EntryBuf>,
+    /// Whether others follow.
+    pub(crate) has_more: bool,
 }
 
 /// Why a file cannot be sealed.
@@ -316,6 +363,7 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
         Some(Gone) => StorageError::DigestMismatch,
         // A newer request for the same path goes on with the part.
         None if error.kind() == ErrorKind::ResourceBusy => StorageError::Busy,
+        None if error.kind() == ErrorKind::IsADirectory => StorageError::NoSuchFile,
         None => error.kind().into(),
     }
 }

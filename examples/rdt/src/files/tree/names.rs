@@ -26,7 +26,7 @@ pub(super) fn check(path: FilePath<'_>) -> io::Result<()> {
 ///
 /// Some ignore the case of letters. Those of macOS ignore characters without a width, those of Windows dots and blanks
 /// at the end, and whatever follows a colon; and they have short names of eight characters.
-pub(super) fn is_hidden(name: &str) -> bool {
+pub(crate) fn is_hidden(name: &str) -> bool {
     if cfg!(any(windows, target_vendor = "apple")) {
         let ascii: String = name.chars().filter(char::is_ascii).collect();
         let start = ascii.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).to_ascii_lowercase();

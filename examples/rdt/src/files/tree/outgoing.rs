@@ -49,6 +49,9 @@ impl Outgoing {
             let target = target.map_err(|_| io::Error::from(ErrorKind::NotFound))?;
             return Ok(Self::link(target, attributes::of_entry(&entry)));
         }
+        if entry.is_dir() {
+            return Err(ErrorKind::IsADirectory.into());
+        }
         // Opening a device may have an effect, so the kind is checked before.
         if !entry.is_symlink() && !entry.is_file() {
             return Err(ErrorKind::NotFound.into());
@@ -132,10 +135,10 @@ impl Outgoing {
         self.offset
     }
 
-    /// Begins at the last border of `have` up to which both are the same. Call it before the first read.
+    /// Begins at the last border of `have` up to which both are the same, also if something was read already.
     pub(crate) fn go_on_from(&mut self, have: Peaks<'_>) -> io::Result<u64> {
         let Content::File(file) = &mut self.content else { return Ok(0) };
-        if have.blocks() == 0 {
+        if have.blocks() == 0 && self.hashed.len() == 0 {
             return Ok(0);
         }
         let border = file.common(have, self.length / BLOCK_BYTES)?;
@@ -145,6 +148,16 @@ impl Outgoing {
         self.offset = border * BLOCK_BYTES;
         file.file.seek(SeekFrom::Start(self.offset))?;
         Ok(self.offset)
+    }
+
+    /// Whether everything was read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.hashed.len() == self.length
+    }
+
+    /// The digest of a file of which nothing was read, from what is remembered or by reading it.
+    pub(crate) fn digest_of_all(self) -> io::Result<Digest> {
+        self.values().map(|values| values.digest)
     }
 
     /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end.

@@ -8,13 +8,15 @@ use cap_std::fs::Dir;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// The parts of one hidden folder.
 pub(super) struct Parts {
     outermost: Arc<Dir>,
     state: Mutex<State>,
+    /// A sealed part has ended.
+    sealed_ended: Condvar,
 }
 
 #[derive(Default)]
@@ -22,6 +24,8 @@ struct State {
     in_use: HashMap<Key, Use>,
     /// The space of the parts that are kept for a later request. It is `None` where no space is counted.
     kept: HashMap<Key, Option<Reservation>>,
+    /// The threads that wait for the end of a sealed part.
+    waiting: usize,
 }
 
 #[derive(Clone)]
@@ -34,11 +38,7 @@ enum Use {
 
 impl Parts {
     pub(super) fn new(outermost: Arc<Dir>) -> Self {
-        Self { outermost, state: Mutex::default() }
-    }
-
-    pub(super) fn outermost(&self) -> &Dir {
-        &self.outermost
+        Self { outermost, state: Mutex::default(), sealed_ended: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -83,6 +83,22 @@ impl Parts {
         matches!(self.state().in_use.get(key), Some(Use::Sealed))
     }
 
+    /// Waits until content that is complete has its name, so that a request can go on with it. At most two threads wait,
+    /// so that a slow flush holds up no other request, and each for five seconds.
+    pub(super) fn wait_for_sealed(&self, key: &Key) {
+        const MOST: usize = 2;
+        const LIMIT: Duration = Duration::from_secs(5);
+        let is_sealed = |state: &State| matches!(state.in_use.get(key), Some(Use::Sealed));
+        let mut state = self.state();
+        if !is_sealed(&state) || state.waiting >= MOST {
+            return;
+        }
+        state.waiting += 1;
+        let waited = self.sealed_ended.wait_timeout_while(state, LIMIT, |state| is_sealed(state));
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+    }
+
     /// Ends the use of a part, which is kept for a later request. Does nothing if a newer request has it.
     pub(super) fn release(&self, part: Part, space: Option<Reservation>) {
         let mut state = self.state();
@@ -116,6 +132,8 @@ impl Parts {
         let mut state = self.state();
         self.delete(key);
         state.in_use.remove(key);
+        drop(state);
+        self.sealed_ended.notify_all();
     }
 
     /// Ends the use of a part by closing its files. Returns whether the part was still that of this request.

@@ -81,11 +81,6 @@ impl Sealed {
         Self { tree: tree.clone(), place, if_taken, content, hashed, digest, _reservation: reservation }
     }
 
-    /// The path that was asked for.
-    pub(crate) fn path(&self) -> &str {
-        self.place.path()
-    }
-
     pub(super) fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -109,6 +104,9 @@ impl Sealed {
         if let SealedContent::Folder(metadata) = &self.content {
             if self.tree.folders().make_folder(&self.place)? {
                 attributes::set_of_folder(folder, name, *metadata)?;
+            } else if self.if_taken == IfTaken::Replace {
+                // The files in it, which come first, may have made it. One of another user stays as it is.
+                let _ = attributes::set_of_folder(folder, name, *metadata);
             }
             return Ok(None);
         }

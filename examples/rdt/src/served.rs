@@ -1,0 +1,262 @@
+//! A client that a server serves, with the session that it speaks.
+//!
+//! ```text
+//! First ── the first byte is that of VERSION ──→ Many
+//!   └───── any other: the session with one request
+//! ```
+//!
+//! So a client in extended mode may speak either session.
+
+use crate::exchange::Exchange;
+use crate::file_storage::Files;
+use crate::request_line::{self, Line};
+use crate::server::Store;
+use crate::session::{Beneath, Committer, Ended, Failure, Kind, SessionExchange};
+use crate::settings::AnyStorage;
+use rdt_proto::Instant;
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
+use rdt_proto::files::{FileServer, FileServerConfig};
+use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, StorageError, Transfer};
+use rdt_proto::listener::PeerId;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+/// The type of VERSION, the first message of a session with many requests.
+const VERSION: u8 = 16;
+
+pub(crate) struct Served {
+    pub(crate) peer: PeerId,
+    pub(crate) window: HeapWindow,
+    pub(crate) deadline: Option<Instant>,
+    client: Option<SocketAddr>,
+    started: Instant,
+    session: Spoken,
+    /// What the client asked for with many requests, if it turns out to.
+    beneath: Option<(Beneath, FileServerConfig, Committer)>,
+    reported: bool,
+    /// The code with which this side has ended the connection.
+    stopped: Option<ErrorCode>,
+    /// Content that was sent, until the client has all of it.
+    sent: VecDeque<Ended>,
+}
+
+/// The session of a client.
+enum Spoken {
+    First(Box<Exchange<Server, Files>>),
+    Many(Box<SessionExchange<FileServer, Beneath>>),
+}
+
+/// What a server offers to each client.
+pub(crate) struct Offer<'s> {
+    pub(crate) store: &'s Store,
+    pub(crate) config: ServerConfig,
+    pub(crate) committer: &'s Committer,
+}
+
+impl Served {
+    pub(crate) fn new(
+        now: Instant,
+        (peer, client, host): (PeerId, SocketAddr, IpAddr),
+        disk: crate::disk::Disk,
+        window: HeapWindow,
+        offer: &Offer<'_>,
+    ) -> Self {
+        let files = Files::beneath(disk, offer.store, host);
+        // The place refuses what is too long, so that the refusal has a line.
+        let config = FileServerConfig { max_length: u64::MAX, ..FileServerConfig::default() };
+        Self {
+            peer,
+            window,
+            deadline: None,
+            client: Some(client),
+            started: now,
+            session: Spoken::First(Box::new(Exchange::new(Server::new(offer.config), files))),
+            beneath: Some((Beneath::new(offer.store.clone(), host), config, offer.committer.clone())),
+            reported: false,
+            stopped: None,
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// Moves all data that can be moved now, and adds the lines of requests that have ended. Returns whether the
+    /// client can be released.
+    pub(crate) fn pump(
+        &mut self,
+        now: Instant,
+        connection: &mut Connection<AnyStorage>,
+        budget: &mut HeapBudget,
+        lines: &mut Vec<Line>,
+    ) -> bool {
+        self.choose(connection);
+        match &mut self.session {
+            Spoken::First(exchange) => {
+                let outcome = exchange.pump(now, connection, &mut self.window, budget);
+                let ended = connection.ended();
+                let Some(outcome) = outcome else { return false };
+                // Only the end of the connection shows whether the client received the whole file.
+                // A client leaves with RESET before its request if another address of its server has answered first.
+                let is_request = !matches!((outcome, exchange.session.transfer()), (Outcome::Aborted(_), None));
+                if is_request && !self.reported && (ended.is_some() || outcome != Outcome::Sent) {
+                    self.reported = true;
+                    lines.push(first_line(self.client, exchange, (outcome, ended), now, self.started));
+                }
+                ended.is_some()
+            }
+            Spoken::Many(exchange) => {
+                loop {
+                    let moved = exchange.turn(now, connection, false);
+                    if !moved && !exchange.settle(now, connection, &mut self.window, budget) {
+                        break;
+                    }
+                }
+                let ended = connection.ended();
+                while let Some(content) = exchange.poll_ended() {
+                    if content.kind == Kind::Sent && content.result.is_ok() {
+                        self.sent.push_back(content);
+                    } else {
+                        lines.push(line(self.client, content, ended, self.stopped, now));
+                    }
+                }
+                if ended.is_some() || connection.is_all_acknowledged() {
+                    let reason = ended.unwrap_or(CloseReason::Finished);
+                    lines
+                        .extend(self.sent.drain(..).map(|content| line(self.client, content, Some(reason), None, now)));
+                }
+                ended.is_some() && rdt_proto::files::FileSession::is_done(&exchange.session)
+            }
+        }
+    }
+
+    /// Learns from the first byte which session the client speaks.
+    fn choose(&mut self, connection: &Connection<AnyStorage>) {
+        let Some(first) = connection.recv_chunk().first() else { return };
+        let Some((beneath, config, committer)) = self.beneath.take() else { return };
+        if let Spoken::First(exchange) = &self.session
+            && *first == VERSION
+        {
+            let disk = exchange.storage().disk().clone();
+            let exchange = SessionExchange::new(FileServer::new(config), beneath, disk, committer);
+            self.session = Spoken::Many(Box::new(exchange));
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.session {
+            Spoken::First(exchange) => exchange.session.poll_timeout(),
+            Spoken::Many(_) => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.session {
+            Spoken::First(exchange) => exchange.session.handle_timeout(now),
+            Spoken::Many(_) => {}
+        }
+    }
+
+    /// What moves now: a name, the bytes that have moved, and the length if it is known.
+    pub(crate) fn moving(&self) -> Option<(String, u64, Option<u64>)> {
+        match &self.session {
+            Spoken::First(exchange) => {
+                let session = &exchange.session;
+                let is_moving = session.outcome().is_none();
+                session
+                    .name()
+                    .filter(|_| is_moving)
+                    .map(|name| (name.as_str().to_owned(), session.bytes_done(), session.length()))
+            }
+            Spoken::Many(exchange) => exchange.moving().map(|(name, done, length)| (name.to_owned(), done, length)),
+        }
+    }
+
+    /// Whether content leaves.
+    pub(crate) fn is_sender(&self) -> bool {
+        match &self.session {
+            Spoken::First(exchange) => exchange.session.transfer() == Some(Transfer::Download),
+            Spoken::Many(exchange) => exchange.progress()[0] > 0,
+        }
+    }
+
+    /// Serves no further request.
+    pub(crate) fn leave(&mut self, code: ErrorCode) {
+        match &mut self.session {
+            Spoken::First(_) => {}
+            Spoken::Many(exchange) => exchange.session.leave(code),
+        }
+    }
+
+    /// Ends the running requests.
+    pub(crate) fn stop(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, code: ErrorCode) {
+        self.stopped = Some(code);
+        match &mut self.session {
+            Spoken::First(exchange) => {
+                // It fails if the outcome of the session is already known. The session then reports that outcome.
+                let _ = exchange.session.refuse(now, code);
+            }
+            Spoken::Many(_) => connection.abort(code.value()),
+        }
+    }
+
+    /// The line of a request that was running when the server ended.
+    pub(crate) fn last_line(&mut self, now: Instant) -> Option<Line> {
+        match &self.session {
+            Spoken::First(exchange) if !self.reported && exchange.session.transfer().is_some() => {
+                self.reported = true;
+                let outcome = Outcome::Refused(self.stopped.unwrap_or(ErrorCode::Cancelled));
+                Some(first_line(self.client, exchange, (outcome, None), now, self.started))
+            }
+            Spoken::First(_) | Spoken::Many(_) => None,
+        }
+    }
+}
+
+fn first_line(
+    client: Option<SocketAddr>,
+    exchange: &Exchange<Server, Files>,
+    (outcome, reason): (Outcome, Option<CloseReason>),
+    now: Instant,
+    started: Instant,
+) -> Line {
+    let (error, stored_as) = (exchange.error(), exchange.storage().stored_as());
+    let took = now.saturating_since(started);
+    request_line::of_session(client, &exchange.session, &request_line::End { outcome, reason, error, stored_as, took })
+}
+
+/// The line of content that has ended.
+fn line(
+    client: Option<SocketAddr>,
+    content: Ended,
+    reason: Option<CloseReason>,
+    stopped: Option<ErrorCode>,
+    now: Instant,
+) -> Line {
+    let Ended { kind, path, result, bytes, started, .. } = content;
+    let outcome = match (&result, kind, stopped) {
+        (Ok(_), Kind::Received, _) => Outcome::Stored,
+        (Ok(_), Kind::Sent, _) => Outcome::Sent,
+        (Err(Failure::Interrupted), _, Some(code)) => Outcome::Refused(code),
+        (Err(Failure::Interrupted), _, None) if reason.is_none() => Outcome::Cancelled,
+        (Err(Failure::Interrupted), ..) => match reason {
+            Some(CloseReason::Reset { code }) if code == ErrorCode::Cancelled.value() => Outcome::Cancelled,
+            Some(CloseReason::Reset { code }) => Outcome::Aborted(code.into()),
+            _ => Outcome::Lost,
+        },
+        (Err(Failure::Invalid), ..) => Outcome::Refused(ErrorCode::DigestMismatch),
+        // The content has begun.
+        (Err(Failure::Storage(error, _)), Kind::Sent, _) if bytes > 0 => Outcome::StorageFailed(*error),
+        (Err(Failure::Storage(error @ StorageError::Failed, _)), Kind::Sent, _) => Outcome::StorageFailed(*error),
+        (Err(Failure::Storage(error, _)), ..) => Outcome::Refused((*error).into()),
+        (Err(Failure::Uncertain(error, _)), ..) => Outcome::StorageFailed(*error),
+    };
+    let (stored_as, error) = match &result {
+        Ok(stored_as) => (stored_as.as_deref(), None),
+        Err(Failure::Storage(_, text) | Failure::Uncertain(_, text)) => (None, Some(text.as_str())),
+        Err(Failure::Interrupted | Failure::Invalid) => (None, None),
+    };
+    let command = match kind {
+        Kind::Received => "put",
+        Kind::Sent => "get",
+    };
+    let end = request_line::End { outcome, reason, error, stored_as, took: now.saturating_since(started) };
+    request_line::of_content(client, command, path.as_deref(), bytes, &end)
+}

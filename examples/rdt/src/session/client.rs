@@ -1,0 +1,313 @@
+//! A client with many requests on one connection.
+
+use super::answer::Answer;
+use super::destinations::Destinations;
+use super::exchange::SessionExchange;
+use crate::contact::{self, Connected, Contact, path_view};
+use crate::disk::Finished;
+use crate::endpoint::{Address, Endpoint};
+use crate::link::Link;
+use crate::messages;
+use crate::patience::Patience;
+use crate::progress::{Progress, Step};
+use crate::settings::{self, Settings};
+use rdt_proto::connection::{CloseReason, Transmit};
+use rdt_proto::files::{FileClient, SessionEnd};
+use rdt_proto::ftp::ErrorCode;
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::io;
+use std::net::SocketAddr;
+
+/// The maximum time that the client stays after Ctrl-C, so that the server hears of it.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+/// The session of a client, with its files.
+pub(crate) type ClientExchange = SessionExchange<FileClient, Destinations>;
+
+/// What a client asks for.
+pub(crate) trait Requests {
+    /// Makes the requests that can be made now, once the connection is established. Returns whether it did something.
+    fn advance(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool;
+    /// The disk may have answered.
+    fn handle_wake(&mut self);
+    /// Handles an answer to one of them.
+    fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr);
+    /// Whether nothing is left to ask.
+    fn are_complete(&self) -> bool;
+    /// What moves now. `in_flight` bytes of what was sent may not have arrived.
+    fn step(&self, exchange: &ClientExchange, in_flight: u64) -> Step;
+    /// Whether this side sends most content.
+    fn is_sender(&self) -> bool;
+    /// What the user calls all of it.
+    fn title(&self) -> String;
+    /// What has become of the content after an early end, and what the user can do.
+    fn aftermath(&self) -> &'static str;
+    /// What has become of the content after a request to stop, if that matters.
+    fn after_stop(&self) -> &'static str {
+        ""
+    }
+    /// Whether nothing can be saved by going on: content that cannot be stored keeps coming.
+    fn gives_up(&self, _exchange: &ClientExchange) -> bool {
+        false
+    }
+}
+
+pub(crate) struct SessionClient<R> {
+    settings: Settings,
+    contact: Contact,
+    exchange: ClientExchange,
+    requests: R,
+    finished: Finished,
+    progress: Progress,
+    end: Option<End>,
+    ended_at: Option<Instant>,
+    stopped: bool,
+    /// The time at which the client leaves, even if the connection is not drained.
+    leave_at: Option<Instant>,
+    expired: bool,
+}
+
+/// How the session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Every request is answered.
+    Answered,
+    /// It ended before.
+    Early(SessionEnd),
+    /// This side ended it: [`Requests`] say why.
+    GivenUp,
+    /// No connection was established.
+    NotConnected,
+}
+
+impl<R: Requests> SessionClient<R> {
+    pub(crate) fn new(
+        contact: Contact,
+        settings: Settings,
+        exchange: ClientExchange,
+        requests: R,
+        finished: Finished,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            settings,
+            contact,
+            exchange,
+            requests,
+            finished,
+            progress,
+            end: None,
+            ended_at: None,
+            stopped: false,
+            leave_at: None,
+            expired: false,
+        }
+    }
+
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The time from the handshake to the last answer.
+    pub(crate) fn took(&self) -> Duration {
+        let started = self.contact.link().map(Link::started);
+        started.zip(self.ended_at).map_or(Duration::ZERO, |(start, end)| end.saturating_since(start))
+    }
+
+    pub(crate) fn into_requests(self) -> R {
+        self.requests
+    }
+
+    /// When another client may try again, because the server turned this one away as busy after the handshake.
+    pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
+        if self.stopped { None } else { self.contact.turned_away(now) }
+    }
+
+    /// Why the session ended before every request was answered, and how the user can fix it.
+    pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
+        let title = self.requests.title();
+        let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
+        let end = match self.end {
+            Some(End::Answered | End::GivenUp) => return None,
+            _ if self.stopped && self.exchange.is_committing() => {
+                return Some(format!("stopped: {title} was being stored: look whether it is there"));
+            }
+            _ if self.stopped => {
+                return Some(format!("stopped: {title} was not transferred{}", self.requests.after_stop()));
+            }
+            Some(End::Early(end)) => end,
+            Some(End::NotConnected) | None => SessionEnd::Lost(None),
+        };
+        let Some(link) = self.contact.link() else { return self.contact.failure(&title, &network) };
+        let (server, reason, again) = (link.server(), link.connection.ended(), self.requests.aftermath());
+        Some(match end {
+            SessionEnd::Lost(Some(ErrorCode::Busy)) => {
+                format!("{server} refused {title}: {}", messages::refusal(ErrorCode::Busy))
+            }
+            SessionEnd::Lost(Some(ErrorCode::Cancelled)) => {
+                format!("{server} ended the transfer of {title}: {}: {again}", messages::refusal(ErrorCode::Cancelled))
+            }
+            // A limit on the time without progress ends a connection with the same code.
+            SessionEnd::Lost(Some(ErrorCode::Malformed)) => format!(
+                "{server} ended the transfer of {title}: nothing moved for too long, or it did not understand the \
+                 request: {again}"
+            ),
+            SessionEnd::Lost(Some(code)) => format!("{server} ended the transfer of {title} ({code}): {again}"),
+            SessionEnd::Lost(None) if link.is_port_closed() => {
+                format!("lost {server} while transferring {title} (its program has ended): {again}")
+            }
+            SessionEnd::Lost(None) => {
+                let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
+                let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
+                let reason = messages::end_reason(reason);
+                format!("lost {server} while transferring {title} ({reason}{hint}{network}): {again}")
+            }
+            SessionEnd::Closed => format!("{server} closed before {title} was transferred: {again}"),
+            SessionEnd::Violation => format!("{server} sent an invalid answer: another version or --profile?"),
+        })
+    }
+
+    fn advance(&mut self, now: Instant) {
+        match self.contact.advance() {
+            contact::Progress::Failed if self.end.is_none() => {
+                self.progress.finish(None);
+                self.end = Some(End::NotConnected);
+            }
+            contact::Progress::Established | contact::Progress::Failed | contact::Progress::Unchanged => {}
+        }
+        self.pump(now);
+    }
+
+    /// Moves all data that can be moved now.
+    fn pump(&mut self, now: Instant) {
+        let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
+        let server = link.server();
+        loop {
+            let mut moved = self.exchange.turn(now, &mut link.connection, true);
+            while let Some(answer) = Answer::poll(&mut self.exchange) {
+                moved = true;
+                match answer {
+                    Answer::Ended { unanswered: 0, end: SessionEnd::Closed } if !self.stopped => {
+                        self.end.get_or_insert(End::Answered);
+                    }
+                    Answer::Ended { end, .. } => {
+                        self.end.get_or_insert(End::Early(end));
+                    }
+                    _ if self.stopped => {}
+                    answer => self.requests.handle_answer(now, &mut self.exchange, answer, server),
+                }
+            }
+            if self.end.is_none() && !self.stopped {
+                moved |= self.requests.advance(now, &mut self.exchange);
+                if self.requests.are_complete() && self.exchange.session.unanswered() == 0 {
+                    self.end = Some(End::Answered);
+                    self.exchange.session.finish();
+                    moved = true;
+                }
+            }
+            if self.end.is_none() && self.requests.gives_up(&self.exchange) {
+                self.end = Some(End::GivenUp);
+                link.connection.abort(ErrorCode::Cancelled.value());
+                moved = true;
+            }
+            if !moved && !self.exchange.settle(now, &mut link.connection, window, budget) {
+                break;
+            }
+        }
+        if self.end.is_some() {
+            // The user waits for the prompt, and no result depends on the linger.
+            link.connection.leave();
+            if self.leave_at.is_none() {
+                self.progress.finish(None);
+                self.ended_at = Some(now);
+                self.leave_at = Some(now + settings::farewell(&self.settings.config));
+            }
+            return;
+        }
+        let in_flight = if link.connection.is_all_acknowledged() {
+            0
+        } else {
+            u64::from(link.connection.send_memory().used) * u64::from(self.settings.config.segment)
+        };
+        let step = || match self.requests.step(&self.exchange, in_flight) {
+            Step::Transferring { done, total, .. } => {
+                Step::Transferring { done, total, path: path_view(&link.connection, self.requests.is_sender()) }
+            }
+            step @ (Step::Asking | Step::Storing { .. }) => step,
+        };
+        self.progress.update(now, step);
+    }
+}
+
+impl<R: Requests> Endpoint for SessionClient<R> {
+    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
+        if self.contact.handle_datagram(now, from, datagram) {
+            self.advance(now);
+        }
+    }
+
+    fn handle_closed_port(&mut self, now: Instant, to: SocketAddr) {
+        self.contact.handle_closed_port(now, to, self.end.is_some());
+    }
+
+    fn handle_unreachable(&mut self, now: Instant, to: SocketAddr) {
+        self.contact.handle_unreachable(now, to);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.contact.handle_timeout(now);
+        self.advance(now);
+        self.expired = self.leave_at.is_some_and(|limit| limit <= now);
+        if self.expired
+            && let Some(Connected { link, .. }) = self.contact.connected()
+        {
+            // The server did not answer in time, or a pipe holds up the end of the content.
+            link.connection.abort(ErrorCode::Cancelled.value());
+        }
+    }
+
+    fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
+        self.contact.handle_datagram_too_large(now, to, len);
+    }
+
+    fn handle_wake(&mut self, now: Instant) {
+        if std::iter::from_fn(|| self.finished.next()).count() > 0 {
+            self.requests.handle_wake();
+            self.pump(now);
+        }
+    }
+
+    fn handle_stop(&mut self, now: Instant) {
+        if self.end.is_none() {
+            self.stopped = true;
+            if self.exchange.is_sending() {
+                // CANCEL and FIN are repeated until the server has them, other than RESET.
+                self.exchange.session.cancel_put(ErrorCode::Cancelled);
+                self.exchange.session.finish();
+            } else if let Some(Connected { link, .. }) = self.contact.connected() {
+                link.connection.abort(ErrorCode::Cancelled.value());
+            }
+            self.pump(now);
+        }
+        self.leave_at = Some(if self.contact.is_established() { now + STOP_LIMIT } else { now });
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        self.contact.poll_transmit(now, max_datagrams, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let is_running = self.contact.link().is_some() && self.end.is_none();
+        let progress = if is_running { self.progress.poll_timeout() } else { None };
+        [self.contact.poll_timeout(), self.exchange.poll_timeout(), self.leave_at, progress].into_iter().flatten().min()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.expired || (self.end.is_some() && self.contact.is_drained())
+    }
+}

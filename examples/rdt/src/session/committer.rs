@@ -1,0 +1,240 @@
+//! Makes files durable, many with one flush of the disk.
+//!
+//! ```text
+//! submit ──→ waiting ──┐
+//! submit ──→ waiting ──┼── a thread takes all: finish each, flush once, name each ──→ their results
+//! submit ──→ waiting ──┘   (meanwhile the next ones wait)
+//! ```
+//!
+//! So a single file waits for nothing, and the more files arrive, the more of them share a flush.
+
+use super::content::{Complete, NotStored, Stored};
+use crate::disk::{Call, Disk, Promise, Work};
+use crate::files;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The bytes from which a file is flushed on its own, so that small ones do not wait for it.
+const LARGE: u64 = 1 << 20;
+/// The largest number of files that share a flush. They are open meanwhile.
+const MOST: usize = 256;
+
+/// The files of one event loop that are to become durable. Its clients share it.
+#[derive(Clone, Default)]
+pub(crate) struct Committer(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    is_running: bool,
+}
+
+struct Waiting {
+    finish: Finish,
+    promise: Promise<Stored>,
+}
+
+type Finish = Box<dyn FnOnce() -> Result<Complete, NotStored> + Send>;
+
+/// A file whose content has arrived.
+pub(crate) struct Ending {
+    /// Writes the last bytes, and compares the digest.
+    pub(crate) finish: Finish,
+    /// The number of bytes that have arrived.
+    pub(crate) bytes: u64,
+}
+
+impl Committer {
+    /// Makes the file durable. Without any other, it begins at once.
+    pub(crate) fn submit(&self, disk: &Disk, ending: Ending) -> Call<Stored> {
+        let Ending { finish, bytes } = ending;
+        let (promise, call) = disk.promise();
+        let waiting = Waiting { finish, promise };
+        if bytes >= LARGE {
+            disk.run(Work::Flush, move || commit(vec![waiting]));
+            return call;
+        }
+        let mut queue = self.queue();
+        queue.waiting.push(waiting);
+        if !std::mem::replace(&mut queue.is_running, true) {
+            let committer = self.clone();
+            disk.run(Work::Flush, move || committer.run());
+        }
+        call
+    }
+
+    /// Commits until nothing waits.
+    fn run(&self) {
+        loop {
+            let mut queue = self.queue();
+            if queue.waiting.is_empty() {
+                queue.is_running = false;
+                return;
+            }
+            let count = queue.waiting.len().min(MOST);
+            let rest = queue.waiting.split_off(count);
+            let batch = std::mem::replace(&mut queue.waiting, rest);
+            drop(queue);
+            // A panic drops the promises of its batch, so that their calls fail. The files that wait go on.
+            let _ = catch_unwind(AssertUnwindSafe(|| commit(batch)));
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finishes each file, makes all durable that are whole, and gives the results.
+fn commit(batch: Vec<Waiting>) {
+    let (mut sealed, mut promises) = (Vec::new(), Vec::new());
+    for Waiting { finish, promise } in batch {
+        match catch_unwind(AssertUnwindSafe(finish)) {
+            Ok(Ok(Complete::File(file))) => {
+                sealed.push(*file);
+                promises.push(promise);
+            }
+            Ok(Ok(Complete::Elsewhere)) => promise.keep(Ok(None)),
+            Ok(Err(error)) => promise.keep(Err(error)),
+            // Only its own call fails.
+            Err(_) => drop(promise),
+        }
+    }
+    if sealed.is_empty() {
+        return;
+    }
+    for (promise, result) in promises.into_iter().zip(files::commit(sealed)) {
+        promise.keep(result.map_err(NotStored::from));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Finished;
+    use mio::{Poll, Token, Waker};
+    use std::io;
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::{Duration, Instant};
+
+    const SMALL: u64 = 1;
+
+    struct Setting {
+        committer: Committer,
+        disk: Disk,
+        _finished: (Poll, Finished),
+    }
+
+    fn setting(threads: usize) -> Setting {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (disk, finished) = Disk::new(waker, threads);
+        Setting { committer: Committer::default(), disk, _finished: (poll, finished) }
+    }
+
+    impl Setting {
+        fn submit(
+            &self,
+            bytes: u64,
+            finish: impl FnOnce() -> Result<Complete, NotStored> + Send + 'static,
+        ) -> Call<Stored> {
+            self.committer.submit(&self.disk, Ending { finish: Box::new(finish), bytes })
+        }
+
+        /// Occupies the thread until the sender is dropped.
+        fn occupy(&self) -> (Call<Stored>, Sender<()>) {
+            let ((release, released), (begun, begins)) = (channel::<()>(), channel());
+            let call = self.submit(SMALL, move || {
+                begun.send(()).unwrap();
+                let _ = released.recv();
+                Ok(Complete::Elsewhere)
+            });
+            begins.recv().unwrap();
+            (call, release)
+        }
+    }
+
+    fn result(call: &mut Call<Stored>) -> io::Result<Stored> {
+        let limit = Instant::now() + Duration::from_secs(60);
+        loop {
+            match call.take() {
+                Some(result) => return result,
+                None => assert!(Instant::now() < limit, "no result comes"),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Regression: the other files of its batch failed as well.
+    #[test]
+    fn a_panic_of_one_file_leaves_the_others() {
+        let setting = setting(1);
+        let (mut first, release) = setting.occupy();
+        let mut calls = [0, 1, 2].map(|at| {
+            setting.submit(SMALL, move || {
+                assert!(at != 1, "expected by this test");
+                Ok(Complete::Elsewhere)
+            })
+        });
+        drop(release);
+        assert!(result(&mut first).unwrap().is_ok());
+        let results = calls.each_mut().map(|call| result(call).is_ok());
+        assert_eq!(results, [true, false, true]);
+    }
+
+    /// Regression: they waited until another file came.
+    #[test]
+    fn files_that_wait_are_committed_after_a_panic() {
+        let setting = setting(1);
+        let ((release, released), (begun, begins)) = (channel::<()>(), channel());
+        let mut first = setting.submit(SMALL, move || {
+            begun.send(()).unwrap();
+            let _ = released.recv();
+            panic!("expected by this test")
+        });
+        begins.recv().unwrap();
+        let mut second = setting.submit(SMALL, || Ok(Complete::Elsewhere));
+        drop(release);
+        assert!(result(&mut first).is_err());
+        assert!(result(&mut second).unwrap().is_ok());
+    }
+
+    #[test]
+    fn each_file_gets_its_own_result_and_all_keep_their_order() {
+        let setting = setting(4);
+        let (mut first, release) = setting.occupy();
+        let (order, ended) = channel();
+        let mut calls: Vec<_> = (0..700)
+            .map(|at| {
+                let order = order.clone();
+                setting.submit(SMALL, move || {
+                    order.send(at).unwrap();
+                    if at % 3 == 0 { Err(NotStored::DigestMismatch) } else { Ok(Complete::Elsewhere) }
+                })
+            })
+            .collect();
+        assert!(ended.try_recv().is_err(), "they wait while another batch runs");
+        drop(release);
+        assert!(result(&mut first).unwrap().is_ok());
+        for (at, call) in calls.iter_mut().enumerate() {
+            assert_eq!(result(call).unwrap().is_err(), at % 3 == 0, "{at}");
+        }
+        assert!(ended.try_iter().eq(0..700));
+    }
+
+    #[test]
+    fn a_large_file_waits_for_no_batch() {
+        let setting = setting(2);
+        let (_first, _release) = setting.occupy();
+        let mut large = setting.submit(LARGE, || Ok(Complete::Elsewhere));
+        assert!(result(&mut large).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_batch_that_has_ended_leaves_the_next_file_to_a_new_one() {
+        let setting = setting(1);
+        for _ in 0..100 {
+            assert!(result(&mut setting.submit(SMALL, || Ok(Complete::Elsewhere))).unwrap().is_ok());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Where a client stores what it fetches.
+
+use super::content::Taker;
+use super::exchange::{Job, Place};
+use super::receiving::Create;
+use super::sending::Chunk;
+use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
+use crate::messages::to_stderr;
+use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+/// Where the file of a GET goes.
+#[derive(Clone)]
+pub(crate) enum Destination {
+    /// A file of a tree, whose folder the user calls `beneath`.
+    File {
+        tree: Tree,
+        path: FilePathBox,
+        beneath: PathBuf,
+    },
+    StandardOutput,
+}
+
+impl Destination {
+    /// What the user calls it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::File { path, beneath, .. } => beneath.join(&**path).display().to_string(),
+            Self::StandardOutput => "-".into(),
+        }
+    }
+}
+
+/// What the server has announced about a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
+    pub(crate) length: Option<u64>,
+    /// The position at which the content begins.
+    pub(crate) offset: u64,
+    /// Whether it is a link where a file is wanted.
+    pub(crate) is_refused_link: bool,
+}
+
+/// The destinations of the GETs that are open, by their number.
+#[derive(Default)]
+pub(crate) struct Destinations {
+    open: HashMap<u32, (Open, Option<Announced>)>,
+    current: Option<Announced>,
+}
+
+/// A GET that is open.
+pub(crate) struct Open {
+    pub(crate) destination: Destination,
+    /// Only a link that was listed as one is made: any other name stands for a file.
+    pub(crate) takes_link: bool,
+    /// The path at the server, if an interrupted transfer of it is here.
+    pub(crate) goes_on: Option<FilePathBox>,
+}
+
+impl Destinations {
+    /// Adds a GET.
+    pub(crate) fn insert(&mut self, number: u32, get: Open) {
+        self.open.insert(number, (get, None));
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Announced> {
+        self.open.remove(&number)?.1
+    }
+
+    /// The length of a file, if the server has announced it.
+    pub(crate) fn length_of(&self, number: u32) -> Option<u64> {
+        self.open.get(&number)?.1?.length
+    }
+
+    /// The file that arrives, or that arrived last.
+    pub(crate) fn current(&self) -> Option<Announced> {
+        self.current
+    }
+}
+
+/// Says where an interrupted transfer goes on.
+fn say_where(name: &FilePathBox, offset: u64, length: Option<u64>) {
+    match (offset, length) {
+        (0, _) => {
+            to_stderr(format_args!("\"{name}\" differs from what this machine has of it: it is sent from its start"));
+        }
+        (offset, Some(length)) if length > 0 => {
+            let percent = u128::from(offset) * 100 / u128::from(length);
+            to_stderr(format_args!("\"{name}\" goes on at {percent} %"));
+        }
+        (_, _) => {}
+    }
+}
+
+impl Place for Destinations {
+    fn create(&mut self, target: &Target<'_>) -> io::Result<Create> {
+        let (get, announced) = self.open.get_mut(&target.number).ok_or(ErrorKind::NotFound)?;
+        let (length, offset) = (target.length, target.offset);
+        let is_refused_link = target.kind == FileKind::Link && !get.takes_link;
+        *announced = Some(Announced { length, offset, is_refused_link });
+        self.current = *announced;
+        if is_refused_link {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        if let Some(name) = get.goes_on.take() {
+            say_where(&name, offset, length);
+        }
+        match &get.destination {
+            Destination::StandardOutput => Ok(Box::new(|| Ok(Taker::StandardOutput(BlockTree::new())))),
+            Destination::File { tree, path, .. } => {
+                let wanted = Wanted {
+                    path: path.clone(),
+                    kind: target.kind,
+                    metadata: target.metadata,
+                    length: target.length,
+                    offset: target.offset,
+                    keep: true,
+                    if_taken: IfTaken::Replace,
+                };
+                tree.check_room(path.as_path(), length.map_or(0, |length| length.saturating_sub(offset)))?;
+                let tree = tree.clone();
+                Ok(Box::new(move || tree.create(&wanted, None).map(Taker::File)))
+            }
+        }
+    }
+
+    // A client serves nothing.
+
+    fn open(&mut self, _path: FilePath<'_>, _have: PeaksBuf) -> io::Result<Job<Chunk>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn stat(&mut self, _path: FilePath<'_>, _flags: Flags) -> io::Result<Job<StatusBuf>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn list(
+        &mut self,
+        _folder: Option<FilePath<'_>>,
+        _after: Option<FilePath<'_>>,
+        _flags: Flags,
+    ) -> io::Result<Job<Page>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}

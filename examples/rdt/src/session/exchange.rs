@@ -1,0 +1,349 @@
+//! Moves data between a connection, a session of [`rdt_proto::files`] and its storage, for client and server.
+//!
+//! Storage answers later, from the threads of the disk. Meanwhile the connection goes on.
+
+use super::committer::Committer;
+use super::content::Stored;
+use super::receiving::{Create, RecvFile};
+use super::sending::{Chunk, SendFile};
+use crate::disk::{Call, Disk};
+use crate::files::{EntryBuf, Page, PeaksBuf, StatusBuf};
+use crate::intake::Intake;
+use crate::settings::AnyStorage;
+use rdt_proto::Instant;
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
+use rdt_proto::files::{Cause, Digest, FileOutput, FilePath, FilePathBox, FileSession, Flags, Target};
+use rdt_proto::ftp::StorageError;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+
+/// Work for a thread of the disk.
+pub(crate) type Job<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
+
+/// Where the files of a session are.
+pub(crate) trait Place {
+    /// How to create a file that arrives.
+    ///
+    /// Fails if it cannot be stored at all.
+    fn create(&mut self, target: &Target<'_>) -> io::Result<Create>;
+    /// The length of the longest file that is stored.
+    fn max_length(&self) -> u64 {
+        u64::MAX
+    }
+    /// How to open a file to send, and to read its first chunk.
+    fn open(&mut self, path: FilePath<'_>, have: PeaksBuf) -> io::Result<Job<Chunk>>;
+    /// How to look up what is under a path.
+    fn stat(&mut self, path: FilePath<'_>, flags: Flags) -> io::Result<Job<StatusBuf>>;
+    /// How to list a page of entries.
+    fn list(
+        &mut self,
+        folder: Option<FilePath<'_>>,
+        after: Option<FilePath<'_>>,
+        flags: Flags,
+    ) -> io::Result<Job<Page>>;
+}
+
+/// What has become of the content of a request.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) kind: Kind,
+    /// The number of the request, for a file that arrived.
+    pub(crate) number: Option<u32>,
+    pub(crate) path: Option<FilePathBox>,
+    pub(crate) result: Result<Option<OsString>, Failure>,
+    pub(crate) bytes: u64,
+    pub(crate) started: Instant,
+}
+
+/// The direction of content, as this side sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Received,
+    Sent,
+}
+
+/// Why content did not arrive, or was not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Storage of this side failed. The text is that of the operating system.
+    Storage(StorageError, String),
+    /// The same, and the file is stored, but perhaps not durable.
+    Uncertain(StorageError, String),
+    /// The peer has cancelled it, or has gone.
+    Interrupted,
+    /// It is not what was announced.
+    Invalid,
+}
+
+/// A session with its storage.
+pub(crate) struct SessionExchange<S, P> {
+    pub(crate) session: S,
+    pub(crate) place: P,
+    pub(super) disk: Disk,
+    pub(super) committer: Committer,
+    pub(super) receiving: Option<Receiving>,
+    pub(super) receive_task: Option<ReceiveTask>,
+    pub(super) queued: VecDeque<Queued>,
+    pub(super) sending: Sending,
+    pub(super) send_task: Option<SendTask>,
+    pub(super) ended: VecDeque<Ended>,
+    pub(super) has_ended: bool,
+    /// The limit of the rate at which content is taken.
+    pub(super) intake: Option<Intake>,
+}
+
+/// A file that arrives.
+pub(super) struct Receiving {
+    pub(super) file: RecvFile,
+    pub(super) about: About,
+    pub(super) failure: Option<Failure>,
+    /// The largest number of bytes.
+    pub(super) most: u64,
+}
+
+/// The request to which a file belongs.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    pub(super) number: Option<u32>,
+    pub(super) path: Option<FilePathBox>,
+    pub(super) started: Instant,
+    /// The position at which the content begins, and the length of the file if it is known.
+    pub(super) offset: u64,
+    pub(super) length: Option<u64>,
+}
+
+pub(super) struct Queued {
+    pub(super) call: Call<Stored>,
+    pub(super) about: About,
+    pub(super) bytes: u64,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum ReceiveTask {
+    Write { len: usize },
+    Commit { digest: Option<Digest> },
+}
+
+pub(super) enum Sending {
+    Nothing,
+    Opening(Call<io::Result<Chunk>>, About),
+    File {
+        file: Box<SendFile>,
+        about: About,
+        bytes: u64,
+    },
+    Stat(Call<io::Result<StatusBuf>>),
+    Listing(Call<io::Result<Page>>),
+    /// The rest of a page.
+    Listed(std::vec::IntoIter<EntryBuf>, bool),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SendTask {
+    Open,
+    Read { len: u32 },
+    Digest,
+    Stat,
+    List,
+    NextEntry,
+}
+
+impl<S: FileSession, P: Place> SessionExchange<S, P> {
+    pub(crate) fn new(session: S, place: P, disk: Disk, committer: Committer) -> Self {
+        Self {
+            session,
+            place,
+            disk,
+            committer,
+            receiving: None,
+            receive_task: None,
+            queued: VecDeque::new(),
+            sending: Sending::Nothing,
+            send_task: None,
+            ended: VecDeque::new(),
+            has_ended: false,
+            intake: None,
+        }
+    }
+
+    /// Takes at most `rate` bytes per second.
+    pub(crate) fn taking_at_most(self, rate: Option<u64>) -> Self {
+        Self { intake: rate.map(Intake::new), ..self }
+    }
+
+    /// When to go on, even if nothing has happened.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.intake.as_ref().and_then(Intake::poll_timeout)
+    }
+
+    /// The disk of this exchange.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Sends the content of the request that a client has just made.
+    pub(crate) fn send_content(&mut self, now: Instant, number: u32, first: Chunk) {
+        let about = About { number: Some(number), path: None, started: now, offset: 0, length: None };
+        self.sending = Sending::File { file: SendFile::new(self.disk.clone(), first).into(), about, bytes: 0 };
+    }
+
+    /// The number of content bytes of the file that leaves, and of the one that arrives.
+    pub(crate) fn progress(&self) -> [u64; 2] {
+        let sent = match &self.sending {
+            Sending::File { bytes, .. } => *bytes,
+            _ => 0,
+        };
+        [sent, self.receiving.as_ref().map_or(0, |receiving| receiving.file.taken())]
+    }
+
+    /// Whether content leaves.
+    pub(crate) fn is_sending(&self) -> bool {
+        matches!(self.sending, Sending::File { .. })
+    }
+
+    /// What moves now: a path, the bytes that have moved, and the length if it is known.
+    pub(crate) fn moving(&self) -> Option<(&str, u64, Option<u64>)> {
+        match (&self.receiving, &self.sending) {
+            (Some(receiving), _) => {
+                let about = &receiving.about;
+                Some((about.path.as_deref()?, about.offset + receiving.file.taken(), about.length))
+            }
+            (None, Sending::File { about, bytes, .. }) => {
+                Some((about.path.as_deref()?, about.offset + bytes, about.length))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// Why the content that arrives is not stored, with the number of its request.
+    pub(crate) fn failure_of_received(&self) -> Option<(u32, &Failure)> {
+        let receiving = self.receiving.as_ref().and_then(|file| file.about.number.zip(file.failure.as_ref()));
+        // Content that was never taken has ended already, until the session reports it.
+        let mut refused = self.ended.iter().filter(|ended| ended.kind == Kind::Received);
+        receiving.or_else(|| refused.find_map(|ended| ended.number.zip(ended.result.as_ref().err())))
+    }
+
+    /// The next content that has ended.
+    pub(crate) fn poll_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
+    }
+
+    /// What has become of the content of this request.
+    pub(crate) fn take_ended(&mut self, number: u32) -> Option<Ended> {
+        let index = self.ended.iter().position(|ended| ended.number == Some(number))?;
+        self.ended.remove(index)
+    }
+
+    /// Whether files wait to be durable. What becomes of them is open, even if the session is dropped.
+    pub(crate) fn is_committing(&self) -> bool {
+        !self.queued.is_empty()
+    }
+
+    /// Moves data once. Returns whether anything moved. The caller repeats it until nothing does.
+    pub(crate) fn turn(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, reads_to_end: bool) -> bool {
+        let unread = connection.recv_chunk();
+        let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
+        let read = self.session.handle_input(unread.get(..offered).unwrap_or(unread));
+        connection.consume(read);
+        if let Some(intake) = &mut self.intake {
+            intake.on_taken(read);
+        }
+        self.handle_end(connection, reads_to_end);
+        let mut moved = read > 0;
+        moved |= self.receive(now, connection);
+        moved |= self.send(now, connection);
+        moved |= self.report_committed();
+        moved | self.write(connection)
+    }
+
+    /// Lets windows grow, since everything that could be read or written was. Returns whether more can be now.
+    ///
+    /// While this side waits for its storage, the peer waits as well, and cannot make progress itself.
+    pub(crate) fn settle(
+        &mut self,
+        now: Instant,
+        connection: &mut Connection<AnyStorage>,
+        window: &mut HeapWindow,
+        budget: &mut HeapBudget,
+    ) -> bool {
+        if window.update(connection, budget) {
+            return true;
+        }
+        if self.waits_for_storage(connection) {
+            connection.note_progress(now);
+        }
+        if self.session.is_done() && !std::mem::replace(&mut self.has_ended, true) {
+            self.finish();
+        }
+        false
+    }
+
+    /// Ends what has not ended with the session.
+    fn finish(&mut self) {
+        if let Some(mut receiving) = self.receiving.take() {
+            let bytes = receiving.file.taken();
+            receiving.file.discard(Cause::Interrupted);
+            let failure = receiving.failure.unwrap_or(Failure::Interrupted);
+            self.end(Kind::Received, receiving.about, Err(failure), bytes);
+        }
+        match std::mem::replace(&mut self.sending, Sending::Nothing) {
+            Sending::File { about, bytes, .. } => self.end(Kind::Sent, about, Err(Failure::Interrupted), bytes),
+            Sending::Opening(call, about) => {
+                self.disk.abandon(call);
+                self.end(Kind::Sent, about, Err(Failure::Interrupted), 0);
+            }
+            Sending::Stat(call) => self.disk.abandon(call),
+            Sending::Listing(call) => self.disk.abandon(call),
+            Sending::Nothing | Sending::Listed(..) => {}
+        }
+    }
+
+    pub(super) fn end(&mut self, kind: Kind, about: About, result: Result<Option<OsString>, Failure>, bytes: u64) {
+        let About { number, path, started, .. } = about;
+        self.ended.push_back(Ended { kind, number, path, result, bytes, started });
+    }
+
+    /// Reports the end of the peer's stream, or of the connection.
+    fn handle_end(&mut self, connection: &Connection<AnyStorage>, reads_to_end: bool) {
+        let is_read = connection.is_finished_reading();
+        match connection.ended() {
+            None | Some(CloseReason::Finished | CloseReason::PeerLeft) if is_read => self.session.handle_peer_closed(),
+            None | Some(CloseReason::Finished | CloseReason::PeerLeft) => {}
+            Some(_) if reads_to_end && !is_read => {}
+            Some(CloseReason::Reset { code } | CloseReason::Refused { code }) => {
+                self.session.handle_lost(Some(code.into()));
+            }
+            Some(_) => self.session.handle_lost(None),
+        }
+    }
+
+    /// Whether the peer waits for storage of this side.
+    fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
+        let sends = match (&self.sending, self.send_task) {
+            (Sending::File { .. }, Some(_)) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
+            (Sending::Opening(..) | Sending::Stat(_) | Sending::Listing(_), _) => true,
+            (Sending::File { .. } | Sending::Nothing | Sending::Listed(..), _) => false,
+        };
+        sends || self.receive_task.is_some() || !self.queued.is_empty()
+    }
+
+    /// Passes a pending output of the session to the connection. Returns whether the session made progress.
+    fn write(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
+        match self.session.poll_output() {
+            None => false,
+            Some(FileOutput::Message(message)) => match connection.send(message) {
+                Ok(len) if len > 0 => self.session.output_sent(len).is_ok(),
+                Ok(_) | Err(_) => false,
+            },
+            Some(FileOutput::Close) => {
+                connection.close();
+                true
+            }
+            Some(FileOutput::Abort(code)) => {
+                connection.abort(code.value());
+                true
+            }
+        }
+    }
+}

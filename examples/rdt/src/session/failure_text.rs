@@ -1,0 +1,53 @@
+//! Why a file of a server was not fetched, and what the user can do.
+
+use super::answer::NotReceived;
+use super::destinations::Destination;
+use crate::destination::advice;
+use crate::messages;
+use rdt_proto::files::FilePath;
+use rdt_proto::ftp::{ErrorCode, StorageError};
+use std::net::SocketAddr;
+
+/// The server refuses a request.
+pub(super) fn refused(server: SocketAddr, path: FilePath<'_>, code: ErrorCode) -> String {
+    format!("{server} refused \"{}\": {}", path, messages::refusal(code))
+}
+
+/// This side cannot store it.
+pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageError) -> String {
+    format!("cannot write {} on this machine: {why}: {}", destination.text(), advice(error))
+}
+
+/// The file did not arrive whole, or is not stored.
+pub(super) fn not_received(
+    server: SocketAddr,
+    path: FilePath<'_>,
+    destination: &Destination,
+    failure: NotReceived,
+) -> String {
+    let local = destination.text();
+    match (failure, destination) {
+        (NotReceived::Storage(_, why), Destination::StandardOutput) => {
+            format!("cannot write to the standard output: {why}: it is incomplete")
+        }
+        (NotReceived::Storage(error, why), Destination::File { .. }) => cannot_write(destination, &why, error),
+        (NotReceived::Uncertain(why), _) => {
+            format!("{local} is stored, but the disk did not confirm it ({why}): fetch it again")
+        }
+        (NotReceived::Server(code), _) => {
+            format!("{server} ended the transfer of \"{path}\" ({code}): did the file change there? Try again")
+        }
+        (NotReceived::Invalid, Destination::StandardOutput) => {
+            format!("\"{path}\" did not arrive as it was sent: the standard output is wrong; try again")
+        }
+        (NotReceived::Invalid, Destination::File { .. }) => {
+            format!("\"{path}\" did not arrive as it was sent: {local} is unchanged; try again")
+        }
+        (NotReceived::Ended, Destination::StandardOutput) => {
+            format!("\"{path}\" did not arrive: the standard output is incomplete")
+        }
+        (NotReceived::Ended, Destination::File { .. }) => {
+            format!("\"{path}\" did not arrive whole: get it again, and it goes on")
+        }
+    }
+}

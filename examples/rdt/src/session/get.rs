@@ -1,0 +1,331 @@
+//! Fetches files from a server.
+//!
+//! ```text
+//! Waiting ──→ what is there of it? ──→ GET ──→ content, END
+//!                                       └── refused: a folder? ── STAT ──→ LIST ──→ Waiting, for each entry
+//! ```
+
+mod folder;
+
+use super::answer::Answer;
+use super::client::{ClientExchange, Requests};
+use super::destinations;
+use super::exchange::Failure;
+use super::failure_text::{cannot_write, not_received};
+use super::folders::Folders;
+use super::outcome::{Outcomes, Transferred};
+use super::skip::Skip;
+use super::wanted::{Local, Wanted, look_up};
+use crate::disk::{Call, Work};
+use crate::files::PeaksBuf;
+use crate::messages::error_text;
+use crate::progress::Step;
+use crate::progress_line::PathView;
+use rdt_proto::files::{FileKind, FilePath, FilePathBox};
+use rdt_proto::ftp::{ErrorCode, StorageError};
+use rdt_proto::{Duration, Instant};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+
+/// The number of files that are looked up ahead.
+const AHEAD: usize = 32;
+
+pub(crate) struct Get {
+    waiting: VecDeque<Wanted>,
+    next: VecDeque<(Wanted, State)>,
+    skip: Skip,
+    /// What is to be asked before the next file.
+    pending: VecDeque<Pending>,
+    open: HashMap<u32, Open>,
+    /// The folders to make behind the files in them, which change their times of modification.
+    folders: Folders,
+    server: Option<SocketAddr>,
+    pub(crate) outcomes: Outcomes,
+    /// The bytes of all files that are known, and of those that are done.
+    total: u64,
+    done: u64,
+    /// Whether the disk may have answered.
+    is_due: bool,
+}
+
+enum State {
+    LookingUp(Call<io::Result<Local>>),
+    Ready(PeaksBuf),
+}
+
+/// A request that waits until the session is ready.
+enum Pending {
+    /// What is under a path whose GET was refused with this code, or cannot be made?
+    Stat { wanted: Wanted, code: Option<ErrorCode> },
+    /// What is in a folder, behind this entry?
+    List { folder: Wanted, last: Option<FilePathBox> },
+}
+
+/// A request that is open.
+enum Open {
+    Get {
+        wanted: Wanted,
+        started: Instant,
+    },
+    /// The GET was refused with this code, or cannot be made.
+    Stat {
+        wanted: Wanted,
+        code: Option<ErrorCode>,
+    },
+    List {
+        folder: Wanted,
+        last: Option<FilePathBox>,
+    },
+}
+
+impl Get {
+    pub(crate) fn new(wanted: Vec<Wanted>, skip: Skip, outcomes: Outcomes) -> Self {
+        Self {
+            waiting: wanted.into(),
+            next: VecDeque::new(),
+            skip,
+            pending: VecDeque::new(),
+            open: HashMap::new(),
+            folders: Folders::default(),
+            server: None,
+            outcomes,
+            total: 0,
+            done: 0,
+            is_due: false,
+        }
+    }
+
+    /// Looks up what this side has of the next files.
+    fn look_up(&mut self, exchange: &ClientExchange) -> bool {
+        let mut started = false;
+        while self.next.len() < AHEAD
+            && let Some(wanted) = self.waiting.pop_front()
+        {
+            let (skip, looked_up) = (self.skip, wanted.clone());
+            let call = exchange.disk().call(Work::Read, move || look_up(&looked_up, skip));
+            self.next.push_back((wanted, State::LookingUp(call)));
+            started = true;
+        }
+        started
+    }
+
+    /// Prints the sum. Returns the failure of the command.
+    pub(crate) fn finish(mut self, took: Duration) -> Result<(), String> {
+        if self.outcomes.has_failed() {
+            // A connection that this side has ended leaves some.
+            self.outcomes.leave_out(self.waiting.len() + self.next.len() + self.pending.len() + self.open.len());
+        }
+        self.outcomes.finish(took)
+    }
+
+    fn have_files_ended(&self) -> bool {
+        self.waiting.is_empty() && self.next.is_empty() && self.pending.is_empty() && self.open.is_empty()
+    }
+
+    /// Makes the folders once all files are there.
+    fn make_folders(&mut self, exchange: &ClientExchange) -> bool {
+        if !self.have_files_ended() {
+            return false;
+        }
+        let changed = self.folders.start(exchange.disk());
+        let Some(failures) = self.folders.take() else { return changed };
+        self.server.into_iter().for_each(|server| self.outcomes.make(server));
+        failures.into_iter().for_each(|why| self.outcomes.fail(why));
+        true
+    }
+
+    /// Takes the results of the disk.
+    fn take_results(&mut self) -> bool {
+        if !std::mem::replace(&mut self.is_due, false) {
+            return false;
+        }
+        let mut changed = false;
+        for (wanted, state) in std::mem::take(&mut self.next) {
+            let state = match state {
+                State::LookingUp(mut call) => match call.take() {
+                    None => State::LookingUp(call),
+                    // Without what is there, the file is fetched whole.
+                    Some(result) => match result.and_then(|local| local).unwrap_or(Local::Part(PeaksBuf::default())) {
+                        Local::Part(peaks) => State::Ready(peaks),
+                        Local::Same => {
+                            self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
+                            self.outcomes.skip(wanted.path.as_path());
+                            changed = true;
+                            continue;
+                        }
+                        Local::NoRoom(error) => {
+                            self.fail(
+                                &wanted,
+                                cannot_write(&wanted.destination, &error_text(&error), error.kind().into()),
+                            );
+                            changed = true;
+                            continue;
+                        }
+                    },
+                },
+                state @ State::Ready(_) => state,
+            };
+            changed |= matches!(state, State::Ready(_));
+            self.next.push_back((wanted, state));
+        }
+        changed
+    }
+
+    /// Asks for the first file.
+    fn ask(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool {
+        if !exchange.session.is_ready() {
+            return false;
+        }
+        if let Some(pending) = self.pending.pop_front() {
+            return self.make_pending(exchange, pending);
+        }
+        let Some((wanted, State::Ready(peaks))) = self.next.front() else { return false };
+        if wanted.is_folder_here || self.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
+            let Some((wanted, _)) = self.next.pop_front() else { return false };
+            self.pending.push_back(Pending::Stat { wanted, code: None });
+            return true;
+        }
+        let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks.as_peaks()) else { return false };
+        let goes_on = (peaks.as_peaks().blocks() > 0).then(|| wanted.path.clone());
+        let Some((wanted, _)) = self.next.pop_front() else { return false };
+        let takes_link = wanted.entry.as_ref().is_some_and(|entry| entry.kind == FileKind::Link);
+        exchange
+            .place
+            .insert(number, destinations::Open { destination: wanted.destination.clone(), takes_link, goes_on });
+        self.open.insert(number, Open::Get { wanted, started: now });
+        true
+    }
+
+    fn fail(&mut self, wanted: &Wanted, why: String) {
+        self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
+        self.outcomes.fail(why);
+    }
+}
+
+impl Requests for Get {
+    fn advance(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool {
+        let mut changed = self.take_results() | self.make_folders(exchange);
+        changed |= self.ask(now, exchange);
+        changed | self.look_up(exchange)
+    }
+
+    fn handle_wake(&mut self) {
+        self.is_due = true;
+    }
+
+    fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
+        self.server = Some(server);
+        match answer {
+            Answer::Received { number, bytes } => {
+                let announced = exchange.place.remove(number);
+                if let Some(Open::Get { wanted, started }) = self.open.remove(&number) {
+                    let offset = announced.map_or(0, |announced| announced.offset);
+                    let (length, took) = (offset + bytes, now.saturating_since(started));
+                    self.done += wanted.entry.as_ref().map_or(length, |entry| entry.length);
+                    let (path, local) = (wanted.path.as_path(), wanted.destination.text());
+                    self.outcomes.succeed(Transferred { path, local, server, length, offset, took });
+                }
+            }
+            Answer::NotReceived { number, failure } => {
+                let announced = exchange.place.remove(number);
+                if let Some(Open::Get { wanted, .. }) = self.open.remove(&number) {
+                    let is_link = announced.is_some_and(|announced| announced.is_refused_link);
+                    let why = if is_link {
+                        format!(
+                            "\"{}\" at {server} is a link out of its folder, or to no file: the server does not permit to follow it",
+                            wanted.path
+                        )
+                    } else {
+                        not_received(server, wanted.path.as_path(), &wanted.destination, failure)
+                    };
+                    self.fail(&wanted, why);
+                }
+            }
+            Answer::Refused { number, code } => self.handle_refusal(exchange, number, code, server),
+            Answer::Status { number, status } => {
+                if let Some(Open::Stat { wanted, code }) = self.open.remove(&number) {
+                    self.handle_status(wanted, code, &status, server);
+                }
+            }
+            Answer::Entry { number, entry } => {
+                if let Some(Open::List { folder, last }) = self.open.get_mut(&number) {
+                    *last = FilePath::new(&entry.path).ok().map(FilePathBox::from);
+                    let folder = folder.clone();
+                    self.want(&folder, entry);
+                }
+            }
+            Answer::Listed { number, has_more } => {
+                if let Some(Open::List { folder, last }) = self.open.remove(&number)
+                    && has_more
+                {
+                    self.pending.push_back(Pending::List { folder, last });
+                }
+            }
+            // Answers to other requests.
+            Answer::Confirmed { .. } | Answer::NotSent { .. } | Answer::Leaving | Answer::Ended { .. } => {}
+        }
+    }
+
+    fn are_complete(&self) -> bool {
+        self.have_files_ended() && self.folders.are_made()
+    }
+
+    fn step(&self, exchange: &ClientExchange, _in_flight: u64) -> Step {
+        let [_, received] = exchange.progress();
+        let Some(announced) = exchange.place.current() else { return Step::Asking };
+        let path = PathView::default();
+        match announced.length {
+            // One file, whose length the server has announced.
+            Some(total) if self.total == 0 => {
+                let done = (announced.offset + received).min(total);
+                if done >= total {
+                    Step::Storing { total }
+                } else {
+                    Step::Transferring { done, total: Some(total), path }
+                }
+            }
+            Some(_) | None => {
+                let (done, total) = ((self.done + announced.offset + received).min(self.total), self.total);
+                if done >= total {
+                    Step::Storing { total }
+                } else {
+                    Step::Transferring { done, total: Some(total), path }
+                }
+            }
+        }
+    }
+
+    fn is_sender(&self) -> bool {
+        false
+    }
+
+    fn title(&self) -> String {
+        self.outcomes.title()
+    }
+
+    fn aftermath(&self) -> &'static str {
+        if self.outcomes.has_content_on_stdout() {
+            "the standard output is incomplete; try again"
+        } else {
+            "get it again, and it goes on"
+        }
+    }
+
+    fn after_stop(&self) -> &'static str {
+        if self.outcomes.has_content_on_stdout() { ": the standard output is incomplete" } else { "" }
+    }
+
+    /// A GET can be stopped only with the connection.
+    fn gives_up(&self, exchange: &ClientExchange) -> bool {
+        /// The bytes that are dropped before the connection ends instead.
+        const MOST_DROPPED: u64 = 64 << 20;
+        exchange.failure_of_received().is_some_and(|(number, failure)| {
+            let is_full = matches!(failure, Failure::Storage(StorageError::NoSpace, _));
+            is_full || exchange.place.length_of(number).is_none_or(|length| length > MOST_DROPPED)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

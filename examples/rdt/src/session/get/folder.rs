@@ -1,0 +1,116 @@
+//! What a client does about names that may be those of folders.
+
+use super::{Get, Open, Pending};
+use crate::files::{EntryBuf, StatusBuf};
+use crate::session::client::ClientExchange;
+use crate::session::destinations::Destination;
+use crate::session::failure_text::refused;
+use crate::session::folders::Folder;
+use crate::session::skip::Skip;
+use crate::session::wanted::Wanted;
+use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
+use rdt_proto::ftp::ErrorCode;
+use std::net::SocketAddr;
+
+impl Get {
+    /// A refused GET may have named a folder.
+    pub(super) fn handle_refusal(
+        &mut self,
+        exchange: &mut ClientExchange,
+        number: u32,
+        code: ErrorCode,
+        server: SocketAddr,
+    ) {
+        exchange.place.remove(number);
+        match self.open.remove(&number) {
+            Some(Open::Get { wanted, .. }) => {
+                let may_be_folder = !matches!(code, ErrorCode::NotPermitted | ErrorCode::Cancelled | ErrorCode::Busy)
+                    && wanted.entry.is_none();
+                if may_be_folder {
+                    self.pending.push_back(Pending::Stat { wanted, code: Some(code) });
+                } else {
+                    self.fail(&wanted, refused(server, wanted.path.as_path(), code));
+                }
+            }
+            Some(Open::Stat { wanted, code: first }) => {
+                self.fail(&wanted, refused(server, wanted.path.as_path(), first.unwrap_or(code)));
+            }
+            Some(Open::List { folder, .. }) => self.fail(&folder, refused(server, folder.path.as_path(), code)),
+            None => {}
+        }
+    }
+
+    /// Handles what is under the path of a GET that was refused, or could not be made.
+    pub(super) fn handle_status(
+        &mut self,
+        wanted: Wanted,
+        code: Option<ErrorCode>,
+        status: &StatusBuf,
+        server: SocketAddr,
+    ) {
+        let is_folder = status.kind == FileKind::Folder;
+        match code {
+            _ if is_folder && wanted.is_stored() => {
+                self.outcomes.are_many();
+                if let Destination::File { tree, path, .. } = &wanted.destination {
+                    let (tree, path) = (tree.clone(), path.clone());
+                    self.folders.push(Folder { tree, path, metadata: status.metadata });
+                }
+                self.pending.push_back(Pending::List { folder: wanted, last: None });
+            }
+            Some(_) if is_folder => {
+                let path = wanted.path.as_path();
+                self.fail(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
+            }
+            Some(code) => self.fail(&wanted, refused(server, wanted.path.as_path(), code)),
+            None if wanted.is_folder_here => {
+                let local = wanted.destination.text();
+                let why = format!("cannot write {local} on this machine: it is a folder: give --output FILE");
+                self.fail(&wanted, why);
+            }
+            // Now it is known whether this side has the same.
+            None => {
+                let StatusBuf { kind, metadata, length, digest, .. } = *status;
+                let entry = EntryBuf { kind, metadata, length, digest, path: wanted.path.clone() };
+                self.total += length;
+                self.waiting.push_front(Wanted { entry: Some(entry), ..wanted });
+            }
+        }
+    }
+
+    /// Makes a request of a session that is ready.
+    pub(super) fn make_pending(&mut self, exchange: &mut ClientExchange, pending: Pending) -> bool {
+        let digest = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
+        let (asked, open) = match pending {
+            Pending::Stat { wanted, code } => {
+                (exchange.session.stat(wanted.path.as_path(), digest), Open::Stat { wanted, code })
+            }
+            Pending::List { folder, last } => {
+                let after = last.as_ref().map(FilePathBox::as_path);
+                let asked = exchange.session.list(Some(folder.path.as_path()), after, Flags::RECURSIVE | digest);
+                (asked, Open::List { folder, last })
+            }
+        };
+        // The session is ready.
+        asked.is_ok_and(|number| self.open.insert(number, open).is_none())
+    }
+
+    /// Wants an entry of a folder, in the same place beneath its destination.
+    pub(super) fn want(&mut self, folder: &Wanted, entry: EntryBuf) {
+        let Destination::File { tree, path: local, beneath: outer } = &folder.destination else { return };
+        let Some(beneath) = entry.path.strip_prefix(&*folder.path).and_then(|rest| rest.strip_prefix('/')) else {
+            return;
+        };
+        let (Ok(path), Ok(local)) =
+            (FilePath::new(&entry.path), FilePath::new(&format!("{}/{beneath}", &**local)).map(FilePathBox::from))
+        else {
+            return self.outcomes.fail(format!("\"{}\" has too long a path for this machine", entry.path));
+        };
+        if entry.kind == FileKind::Folder {
+            return self.folders.push(Folder { tree: tree.clone(), path: local, metadata: entry.metadata });
+        }
+        let destination = Destination::File { tree: tree.clone(), path: local, beneath: outer.clone() };
+        self.total += entry.length;
+        self.waiting.push_back(Wanted { path: path.into(), destination, entry: Some(entry), is_folder_here: false });
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the entries of a folder go.
+
+use super::super::destinations::Destination;
+use super::super::outcome::Direction;
+use super::*;
+use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
+use rdt_proto::files::Metadata;
+
+/// A client that wants the folder `a/tree` as `copy`, with the entries of a list of the server.
+fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
+    let here = tempfile::tempdir().unwrap();
+    let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
+    let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
+    let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
+    let folder = Wanted { path: path("a/tree"), destination, entry: None, is_folder_here: false };
+    let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
+    for (name, kind) in entries {
+        let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
+        get.want(&folder, entry);
+    }
+    (get, here)
+}
+
+/// The path at the server and the file here of all that is wanted.
+fn wanted(get: &Get, here: &tempfile::TempDir) -> Vec<(String, String)> {
+    let base = format!("{}/", here.path().display());
+    let local = |wanted: &Wanted| wanted.destination.text().strip_prefix(&base).unwrap().to_owned();
+    get.waiting.iter().map(|wanted| (wanted.path.to_string(), local(wanted))).collect()
+}
+
+#[test]
+fn entries_keep_their_places_beneath_the_folder() {
+    let (get, here) = wanting(&[("a/tree/b/c", FileKind::File), ("a/tree/d", FileKind::Link)]);
+    let expected = [("a/tree/b/c", "copy/b/c"), ("a/tree/d", "copy/d")];
+    assert_eq!(wanted(&get, &here), expected.map(|(one, other)| (one.to_owned(), other.to_owned())));
+    assert_eq!((get.total, get.outcomes.count()), (10, 0));
+}
+
+/// A server may name what it likes.
+#[test]
+fn entries_elsewhere_are_ignored() {
+    let elsewhere = ["a/treeb", "a/tree", "tree/b", "b", "copy/b", "a"];
+    let (get, here) = wanting(&elsewhere.map(|path| (path, FileKind::File)));
+    assert!(wanted(&get, &here).is_empty() && get.folders.are_made());
+    let (get, here) = wanting(&elsewhere.map(|path| (path, FileKind::Folder)));
+    assert!(wanted(&get, &here).is_empty() && get.folders.are_made());
+}
+
+#[test]
+fn a_folder_is_made_and_not_fetched() {
+    let (get, here) = wanting(&[("a/tree/b", FileKind::Folder)]);
+    assert!(wanted(&get, &here).is_empty() && !get.folders.are_made() && !get.are_complete());
+}
+
+#[test]
+fn an_entry_with_too_long_a_path_here_fails_alone() {
+    let names: Vec<_> = (0..5).map(|_| "d".repeat(203)).collect();
+    let long = format!("a/t/{}", names.join("/"));
+    let here = tempfile::tempdir().unwrap();
+    let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
+    let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
+    let destination = Destination::File { tree, path: path("a longer name"), beneath: here.path().into() };
+    let folder = Wanted { path: path("a/t"), destination, entry: None, is_folder_here: false };
+    let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
+    for name in [&*long, "a/t/short"] {
+        let entry =
+            EntryBuf { kind: FileKind::File, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
+        get.want(&folder, entry);
+    }
+    assert_eq!((get.waiting.len(), get.outcomes.count()), (1, 1));
+}

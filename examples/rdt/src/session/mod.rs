@@ -1,0 +1,55 @@
+//! Sessions with many requests on one connection: files, folders, parts of interrupted transfers, digests.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `exchange` | joins a connection, a session and its storage, for client and server |
+//! | `receive`, `send` | its two halves |
+//! | `content` | what is read, and what takes content |
+//! | `sending`, `receiving` | reads ahead, writes behind |
+//! | `committer` | makes many files durable with one flush |
+//! | `beneath`, `destinations` | where the files are: at a server, at a client |
+//! | `client`, `answer` | the endpoint of a client, and what its server answers |
+//! | `put`, `get`, `list`, `skip` | what a client asks for |
+//! | `source` | what a client sends, compared with what the server has |
+//! | `failure_text` | why a file was not fetched |
+//! | `wanted` | a file to fetch, and what this side has of it |
+//! | `folders` | the folders that a client makes |
+//! | `items` | the files that arguments name |
+//! | `run` | runs a client on the event loop |
+//! | `outcome` | what a client says about its requests |
+
+mod answer;
+mod beneath;
+mod client;
+mod committer;
+mod content;
+mod destinations;
+mod exchange;
+mod failure_text;
+mod folders;
+mod get;
+mod items;
+mod list;
+mod outcome;
+mod put;
+mod receive;
+mod receiving;
+mod run;
+mod send;
+mod sending;
+mod skip;
+mod source;
+mod wanted;
+
+pub(crate) use beneath::Beneath;
+pub(crate) use committer::Committer;
+pub(crate) use destinations::Destination;
+pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
+pub(crate) use get::Get;
+pub(crate) use items::{Items, own_name};
+pub(crate) use list::List;
+pub(crate) use outcome::{Direction, Outcomes};
+pub(crate) use put::Put;
+pub(crate) use run::{Done, Run};
+pub(crate) use skip::Skip;
+pub(crate) use wanted::Wanted;

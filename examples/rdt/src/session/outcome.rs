@@ -1,0 +1,201 @@
+//! What a client says about its requests: one by one, or the sum of many.
+
+use crate::json::{self, Record};
+use crate::messages::{self, to_stderr, to_stdout};
+use rdt_proto::Duration;
+use rdt_proto::files::FilePath;
+use std::net::SocketAddr;
+
+/// The number of failures that are shown one by one.
+const SHOWN: u64 = 20;
+
+/// The direction of all requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Put,
+    Get,
+}
+
+pub(crate) struct Outcomes {
+    direction: Direction,
+    /// What the user calls all of it.
+    title: String,
+    /// Whether there is one request, whose outcome is that of the command.
+    is_single: bool,
+    /// Whether successes are printed.
+    announces: bool,
+    /// Whether the content goes to the standard output, and nothing else may.
+    has_content_on_stdout: bool,
+    files: u64,
+    folders: u64,
+    skipped: u64,
+    bytes: u64,
+    failures: Vec<String>,
+    failed: u64,
+    server: Option<SocketAddr>,
+}
+
+/// A request that has succeeded.
+pub(crate) struct Transferred<'a> {
+    /// The path at the server.
+    pub(crate) path: FilePath<'a>,
+    /// The file on this machine, or `-`.
+    pub(crate) local: String,
+    pub(crate) server: SocketAddr,
+    /// The number of bytes of the file.
+    pub(crate) length: u64,
+    /// The number of them that the receiver had.
+    pub(crate) offset: u64,
+    pub(crate) took: Duration,
+}
+
+impl Outcomes {
+    pub(crate) fn new(direction: Direction, title: String, is_single: bool, announces: bool) -> Self {
+        Self {
+            direction,
+            title,
+            is_single,
+            announces,
+            has_content_on_stdout: false,
+            files: 0,
+            folders: 0,
+            skipped: 0,
+            bytes: 0,
+            failures: Vec::new(),
+            failed: 0,
+            server: None,
+        }
+    }
+
+    pub(crate) fn with_content_on_stdout(self) -> Self {
+        Self { has_content_on_stdout: true, ..self }
+    }
+
+    pub(crate) fn has_content_on_stdout(&self) -> bool {
+        self.has_content_on_stdout
+    }
+
+    pub(crate) fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    /// Several requests have come of one: a folder.
+    pub(crate) fn are_many(&mut self) {
+        self.is_single = false;
+    }
+
+    /// The number of requests that have an outcome.
+    pub(crate) fn count(&self) -> u64 {
+        self.files + self.skipped + self.failed
+    }
+
+    pub(crate) fn succeed(&mut self, transferred: Transferred<'_>) {
+        let Transferred { path, local, server, length, offset, took } = transferred;
+        self.files += 1;
+        self.bytes += length - offset.min(length);
+        self.server = Some(server);
+        if !self.announces {
+            return;
+        }
+        if json::is_chosen() {
+            let (request, name) = (self.direction.command(), path.as_str());
+            let (server, seconds) = (server.to_string(), json::seconds(took));
+            return Record::Result { request, name, file: local, server, bytes: length, seconds }.print();
+        }
+        if !self.is_single {
+            return;
+        }
+        let what = match self.direction {
+            Direction::Put => format!("stored \"{path}\" on {server}"),
+            Direction::Get => format!("received \"{path}\" from {server}"),
+        };
+        self.print(&format!("{what}: {}", messages::amount(length - offset.min(length), took)));
+    }
+
+    /// A folder is there.
+    pub(crate) fn make(&mut self, server: SocketAddr) {
+        self.folders += 1;
+        self.server = Some(server);
+    }
+
+    fn print(&self, line: &str) {
+        // Nothing but the content goes there.
+        if self.has_content_on_stdout { to_stderr(line) } else { to_stdout(line) }
+    }
+
+    /// A file that both sides have.
+    pub(crate) fn skip(&mut self, path: FilePath<'_>) {
+        self.skipped += 1;
+        if self.announces && json::is_chosen() {
+            Record::Skipped { request: self.direction.command(), name: path.as_str() }.print();
+        } else if self.announces && self.is_single {
+            self.print(&format!("\"{path}\" is the same on both sides already"));
+        }
+    }
+
+    pub(crate) fn fail(&mut self, why: String) {
+        self.failed += 1;
+        if self.is_single {
+            self.failures.push(why);
+        } else if self.failed <= SHOWN {
+            to_stderr(why);
+        } else if self.failed == SHOWN + 1 {
+            to_stderr("more files fail: the number comes at the end");
+        }
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// Files to which no request has come.
+    pub(crate) fn leave_out(&mut self, files: usize) {
+        if files > 0 {
+            self.failed += files as u64;
+            to_stderr(format_args!("the connection has ended before {files} of the others: get them again"));
+        }
+    }
+
+    /// Prints the sum. Returns the failure of the command.
+    pub(crate) fn finish(&mut self, took: Duration) -> Result<(), String> {
+        if self.is_single {
+            return self.failures.pop().map_or(Ok(()), Err);
+        }
+        let server = self.server.map_or(String::new(), |server| server.to_string());
+        if self.announces && json::is_chosen() {
+            let request = self.direction.command();
+            let (files, skipped, failed, bytes) = (self.files, self.skipped, self.failed, self.bytes);
+            Record::Sum { request, files, skipped, failed, bytes, seconds: json::seconds(took) }.print();
+        } else if self.announces && (self.files > 0 || self.skipped == 0 && self.folders > 0) {
+            let files = if self.files > 0 { count(self.files) } else { "empty folders".into() };
+            let what = match self.direction {
+                Direction::Put => format!("stored {files} on {server}"),
+                Direction::Get => format!("received {files} from {server}"),
+            };
+            let skipped = match self.skipped {
+                0 => String::new(),
+                skipped => format!("; {skipped} were the same already"),
+            };
+            self.print(&format!("{what}: {}{skipped}", messages::amount(self.bytes, took)));
+        } else if self.announces && self.skipped > 0 {
+            self.print(&format!("{}: the same on both sides already", count(self.skipped)));
+        }
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(format!("{failed} of {} files were not transferred", self.count())),
+        }
+    }
+}
+
+impl Direction {
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+        }
+    }
+}
+
+fn count(files: u64) -> String {
+    if files == 1 { "1 file".into() } else { format!("{files} files") }
+}

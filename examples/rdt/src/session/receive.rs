@@ -1,0 +1,140 @@
+//! The half of a session that receives content.
+
+use super::content::NotStored;
+use super::exchange::{About, Failure, Kind, Place, Queued, ReceiveTask, Receiving, SessionExchange};
+use super::receiving::{Create, RecvFile};
+use crate::files::storage_error;
+use crate::messages::error_text;
+use crate::settings::AnyStorage;
+use rdt_proto::Instant;
+use rdt_proto::connection::Connection;
+use rdt_proto::files::{Cause, Committed, FilePathBox, FileSession, ReceiveAnswer, ReceiveRequest};
+use rdt_proto::ftp::StorageError;
+use std::io;
+
+/// The bytes of files that are complete, but not yet durable. Beyond them the next one waits in the stream.
+const MOST_QUEUED_BYTES: u64 = 4 << 20;
+
+impl<S: FileSession, P: Place> SessionExchange<S, P> {
+    /// Executes a request of the half that receives. Returns whether it was answered.
+    pub(super) fn receive(&mut self, now: Instant, connection: &Connection<AnyStorage>) -> bool {
+        if self.receive_task.is_none() {
+            match self.session.poll_receive() {
+                None => return false,
+                Some(ReceiveRequest::Create(target)) => {
+                    let path = target.path.map(FilePathBox::from);
+                    let number = target.path.is_none().then_some(target.number);
+                    let (offset, length) = (target.offset, target.length);
+                    let about = About { number, path, started: now, offset, length };
+                    let created = self.place.create(&target);
+                    let most = self.place.max_length();
+                    let created =
+                        if target.length.is_some_and(|length| length > most) { Err(too_large()) } else { created };
+                    let rest = target.length.map(|length| length.saturating_sub(target.offset));
+                    return self.start_file(about, created, rest);
+                }
+                Some(ReceiveRequest::Write { len, .. }) => self.receive_task = Some(ReceiveTask::Write { len }),
+                Some(ReceiveRequest::Commit { digest }) => self.receive_task = Some(ReceiveTask::Commit { digest }),
+                Some(ReceiveRequest::Discard(cause)) => return self.discard(cause),
+                Some(_) => return self.answer_receive(ReceiveAnswer::Failed(StorageError::Failed)),
+            }
+        }
+        let (Some(task), Some(receiving)) = (self.receive_task, &mut self.receiving) else {
+            self.receive_task = None;
+            return self.answer_receive(ReceiveAnswer::Failed(StorageError::Failed));
+        };
+        let answer = match task {
+            ReceiveTask::Write { len } => {
+                let unread = connection.recv_chunk();
+                let unread = unread.get(..len).unwrap_or(unread);
+                if receiving.file.taken().saturating_add(unread.len() as u64) > receiving.most {
+                    Err(too_large())
+                } else {
+                    let Some(written) = receiving.file.write(unread) else { return false };
+                    written.map(ReceiveAnswer::Written)
+                }
+            }
+            ReceiveTask::Commit { digest } => {
+                let queued: u64 = self.queued.iter().map(|queued| queued.bytes).sum();
+                if queued > MOST_QUEUED_BYTES {
+                    return false;
+                }
+                let (about, bytes) = (receiving.about.clone(), receiving.file.taken());
+                let Some(completed) = receiving.file.complete(digest, &self.committer) else { return false };
+                completed.map(|call| {
+                    self.queued.push_back(Queued { call, about, bytes });
+                    self.receiving = None;
+                    ReceiveAnswer::Queued
+                })
+            }
+        };
+        self.receive_task = None;
+        let answer = answer.unwrap_or_else(|error| {
+            let (kind, text) = (storage_error(&error), error_text(&error));
+            if let Some(receiving) = &mut self.receiving {
+                receiving.failure.get_or_insert(Failure::Storage(kind, text));
+            }
+            ReceiveAnswer::Failed(kind)
+        });
+        self.answer_receive(answer)
+    }
+
+    fn start_file(&mut self, about: About, created: io::Result<Create>, rest: Option<u64>) -> bool {
+        match created {
+            Ok(create) => {
+                let file = RecvFile::new(self.disk.clone(), create, rest);
+                let most = self.place.max_length();
+                self.receiving = Some(Receiving { file, about, failure: None, most });
+                self.answer_receive(ReceiveAnswer::Created)
+            }
+            Err(error) => {
+                let kind = storage_error(&error);
+                self.end(Kind::Received, about, Err(Failure::Storage(kind, error_text(&error))), 0);
+                self.answer_receive(ReceiveAnswer::Failed(kind))
+            }
+        }
+    }
+
+    fn discard(&mut self, cause: Cause) -> bool {
+        if let Some(mut receiving) = self.receiving.take() {
+            let bytes = receiving.file.taken();
+            receiving.file.discard(cause);
+            let failure = receiving.failure.unwrap_or(match cause {
+                Cause::Invalid => Failure::Invalid,
+                Cause::Interrupted | Cause::Storage => Failure::Interrupted,
+            });
+            self.end(Kind::Received, receiving.about, Err(failure), bytes);
+        }
+        self.answer_receive(ReceiveAnswer::Discarded)
+    }
+
+    /// The session accepts the answer, because its type fits the request.
+    fn answer_receive(&mut self, answer: ReceiveAnswer) -> bool {
+        self.session.answer_receive(answer).is_ok()
+    }
+
+    /// Reports the files that are durable, in their order. Returns whether there was one.
+    pub(super) fn report_committed(&mut self) -> bool {
+        let Some(queued) = self.queued.front_mut() else { return false };
+        let Some(result) = queued.call.take() else { return false };
+        let Some(Queued { about, bytes, .. }) = self.queued.pop_front() else { return false };
+        let (committed, result) = match result.unwrap_or_else(|error| Err(NotStored::Failed(error))) {
+            Ok(stored_as) => (Committed::Durable, Ok(stored_as)),
+            Err(NotStored::Failed(error)) => {
+                let kind = storage_error(&error);
+                (Committed::Failed(kind), Err(Failure::Storage(kind, error_text(&error))))
+            }
+            Err(NotStored::Uncertain(error)) => {
+                let kind = storage_error(&error);
+                (Committed::Uncertain(kind), Err(Failure::Uncertain(kind, error_text(&error))))
+            }
+            Err(NotStored::DigestMismatch) => (Committed::Failed(StorageError::DigestMismatch), Err(Failure::Invalid)),
+        };
+        self.end(Kind::Received, about, result, bytes);
+        self.session.handle_committed(committed).is_ok()
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "--max-size")
+}

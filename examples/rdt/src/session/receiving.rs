@@ -1,0 +1,197 @@
+//! Writes content behind its arrival.
+//!
+//! ```text
+//! New ── first chunk is full ──→ Writing ⇄ Idle          New, Idle ── complete ──→ Ending
+//!                                   └──── failed ──→ Failed
+//! ```
+//!
+//! The call that writes the first chunk creates the file as well. A small file is created when it is complete, together
+//! with others.
+
+use super::committer::{Committer, Ending};
+use super::content::{NotStored, Stored, Taker};
+use crate::disk::{Call, Disk, Work, chunk};
+use rdt_proto::files::{Cause, Digest};
+use std::io;
+
+/// Creates what takes the content. It may block.
+pub(crate) type Create = Box<dyn FnOnce() -> io::Result<Taker> + Send>;
+
+/// Content that is written in order. One chunk fills while another is written.
+pub(crate) struct RecvFile {
+    disk: Disk,
+    state: State,
+    filling: Vec<u8>,
+    /// The memory for the next chunk.
+    spare: Vec<u8>,
+    /// The number of bytes taken.
+    taken: u64,
+}
+
+enum State {
+    New(Create),
+    Idle(Taker),
+    Writing(Call<Written>),
+    /// A call has failed, or the file is given away.
+    Failed(Option<Taker>, Option<io::Error>),
+}
+
+/// The result of a write.
+struct Written {
+    taker: Option<Taker>,
+    spare: Vec<u8>,
+    result: io::Result<()>,
+}
+
+impl RecvFile {
+    /// Begins with content of this length, if it is known. A file that needs more than a chunk is created at once, so
+    /// that a refusal comes early.
+    pub(crate) fn new(disk: Disk, create: Create, length: Option<u64>) -> Self {
+        let mut file = Self { disk, state: State::New(create), filling: Vec::new(), spare: Vec::new(), taken: 0 };
+        if length.is_none_or(|length| length > chunk(0) as u64) {
+            file.write_chunk();
+        }
+        file
+    }
+
+    /// The number of bytes taken. 0 if there is no file.
+    pub(crate) fn taken(&self) -> u64 {
+        match self.state {
+            State::Failed(None, _) => 0,
+            State::New(_) | State::Idle(_) | State::Writing(_) | State::Failed(Some(_), _) => self.taken,
+        }
+    }
+
+    /// Takes the next bytes. `None` while there is no room. An error may belong to earlier bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        if let Err(error) = self.advance() {
+            return Some(Err(error));
+        }
+        let limit = chunk(self.taken);
+        if self.filling.len() >= limit {
+            self.write_chunk();
+        }
+        let room = limit.saturating_sub(self.filling.len());
+        if room == 0 {
+            return None;
+        }
+        let len = bytes.len().min(room);
+        self.filling.extend_from_slice(&bytes[..len]);
+        self.taken += len as u64;
+        if self.filling.len() >= limit {
+            self.write_chunk();
+        }
+        Some(Ok(len))
+    }
+
+    /// Completes the content, once the last write has ended. Returns the call that makes it durable.
+    pub(crate) fn complete(
+        &mut self,
+        digest: Option<Digest>,
+        committer: &Committer,
+    ) -> Option<io::Result<Call<Stored>>> {
+        if let Err(error) = self.advance() {
+            return Some(Err(error));
+        }
+        let create: Create = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
+            State::New(create) => create,
+            State::Idle(taker) => Box::new(move || Ok(taker)),
+            state @ (State::Writing(_) | State::Failed(..)) => {
+                self.state = state;
+                return None;
+            }
+        };
+        let rest = std::mem::take(&mut self.filling);
+        let finish = move || {
+            let mut taker = create().map_err(NotStored::Failed)?;
+            if let Err(error) = taker.write(&rest) {
+                taker.discard(Cause::Storage);
+                return Err(NotStored::Failed(error));
+            }
+            taker.seal(digest).map_err(NotStored::from)
+        };
+        Some(Ok(committer.submit(&self.disk, Ending { finish: Box::new(finish), bytes: self.taken })))
+    }
+
+    /// Ends unfinished content: what is of use for another attempt may be kept.
+    pub(crate) fn discard(&mut self, cause: Cause) {
+        let rest = std::mem::take(&mut self.filling);
+        let end = move |mut taker: Taker| {
+            let keeps = cause == Cause::Interrupted && taker.write(&rest).is_ok();
+            taker.discard(if keeps || cause == Cause::Invalid { cause } else { Cause::Storage });
+        };
+        match std::mem::replace(&mut self.state, State::Failed(None, None)) {
+            State::New(_) | State::Failed(None, _) => {}
+            State::Idle(taker) => self.disk.run(Work::Write, move || end(taker)),
+            State::Failed(Some(taker), _) => self.disk.run(Work::Write, move || taker.discard(Cause::Storage)),
+            // The write has begun before, so that no thread waits for one behind it.
+            State::Writing(call) => self.disk.run(Work::Write, move || {
+                if let Some(Written { taker: Some(taker), .. }) = call.wait() {
+                    end(taker);
+                }
+            }),
+        }
+    }
+
+    /// Takes the result of a write. Fails if a write has failed.
+    fn advance(&mut self) -> io::Result<()> {
+        if let State::Writing(call) = &mut self.state
+            && let Some(result) = call.take()
+        {
+            self.state = match result {
+                Ok(Written { taker: Some(taker), spare, result: Ok(()) }) => {
+                    self.spare = spare;
+                    State::Idle(taker)
+                }
+                Ok(Written { taker, result, .. }) => State::Failed(taker, result.err()),
+                Err(error) => State::Failed(None, Some(error)),
+            };
+        }
+        match &mut self.state {
+            State::New(_) | State::Idle(_) | State::Writing(_) => Ok(()),
+            State::Failed(_, error) => Err(error.take().unwrap_or_else(|| io::Error::other("the file is closed"))),
+        }
+    }
+
+    /// Starts to write the chunk, unless another is being written.
+    fn write_chunk(&mut self) {
+        let create: Create = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
+            State::New(create) => create,
+            State::Idle(taker) => {
+                let (mut bytes, work) = self.next_chunk(taker.will_flush(self.filling.len()));
+                self.state = State::Writing(self.disk.call(work, move || write(taker, &mut bytes)));
+                return;
+            }
+            state @ (State::Writing(_) | State::Failed(..)) => {
+                self.state = state;
+                return;
+            }
+        };
+        let (mut bytes, work) = self.next_chunk(false);
+        self.state = State::Writing(self.disk.call(work, move || match create() {
+            Ok(taker) => write(taker, &mut bytes),
+            Err(error) => Written { taker: None, spare: bytes, result: Err(error) },
+        }));
+    }
+
+    fn next_chunk(&mut self, flushes: bool) -> (Vec<u8>, Work) {
+        let bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
+        (bytes, if flushes { Work::Flush } else { Work::Write })
+    }
+}
+
+fn write(mut taker: Taker, bytes: &mut Vec<u8>) -> Written {
+    let result = taker.write(bytes);
+    bytes.clear();
+    Written { taker: Some(taker), spare: std::mem::take(bytes), result }
+}
+
+/// An exchange that ends leaves what may be kept.
+impl Drop for RecvFile {
+    fn drop(&mut self) {
+        self.discard(Cause::Interrupted);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Runs the requests of a client on the event loop.
+
+use super::client::{Requests, SessionClient};
+use super::committer::Committer;
+use super::destinations::Destinations;
+use super::exchange::SessionExchange;
+use crate::attempts::Attempts;
+use crate::binding;
+use crate::common_args::Common;
+use crate::contact::Contact;
+use crate::disk::{self, Disk};
+use crate::driver::Driver;
+use crate::loss::Loss;
+use crate::messages::{self, error_text};
+use crate::patience::Patience;
+use crate::progress::Progress;
+use crate::server_address::ServerAddress;
+use crate::stop::{INTERRUPTED, Stop};
+use rdt_proto::Duration;
+use rdt_proto::files::FileClient;
+use std::io;
+use std::process::ExitCode;
+
+/// How requests are run.
+pub(crate) struct Run<'a> {
+    pub(crate) server: &'a ServerAddress,
+    pub(crate) common: &'a Common,
+    pub(crate) stop: Stop,
+    /// Whether content comes from the server.
+    pub(crate) is_download: bool,
+    /// Whether a thread may wait for a pipe: for content of the standard input, or for a reader of the output. Such a
+    /// thread ends with the program, and what it has read is lost for another attempt.
+    pub(crate) uses_pipe: bool,
+}
+
+/// What has become of the requests.
+pub(crate) struct Done<R> {
+    pub(crate) requests: R,
+    /// Why not all of them were answered.
+    pub(crate) failure: Option<String>,
+    pub(crate) was_stopped: bool,
+    pub(crate) took: Duration,
+}
+
+impl Run<'_> {
+    /// Runs requests until all are answered, or the connection has ended.
+    ///
+    /// A client that the server turned away makes its requests anew.
+    pub(crate) fn run<R: Requests>(
+        &self,
+        progress: impl Fn() -> Progress,
+        requests: impl Fn() -> Result<R, String>,
+    ) -> Result<Done<R>, String> {
+        let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
+        let servers = self.server.resolve()?;
+        self.common.start_trace()?;
+        let settings = if self.is_download { self.common.settings().for_download() } else { self.common.settings() };
+        let mut asked = requests()?;
+        let loss = Loss::new(self.common.loss, self.common.seed);
+        let socket = binding::bind_towards(&servers).map_err(fail)?;
+        let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, self.stop.clone());
+        let mut driver = driver.and_then(Driver::hearing_icmp).map_err(fail)?;
+        let mut patience = Patience::new(driver.now(), &settings, !self.common.quiet);
+        loop {
+            let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+            if self.uses_pipe {
+                // The end of the disk would wait for a thread that waits for the pipe.
+                std::mem::forget(disk.clone());
+            }
+            let exchange = SessionExchange::new(FileClient::new(), Destinations::default(), disk, Committer::default());
+            let exchange = exchange.taking_at_most(settings.max_rate);
+            let contact = Contact::new(Attempts::new(&servers, settings, patience), settings);
+            let mut client = SessionClient::new(contact, settings, exchange, asked, finished, progress());
+            driver.run(&mut client).map_err(fail)?;
+            match client.turned_away(driver.now()).filter(|_| !self.uses_pipe) {
+                Some(again) => patience = again,
+                None => {
+                    let failure = client.failure(driver.network_error());
+                    let (was_stopped, took) = (client.was_stopped(), client.took());
+                    return Ok(Done { requests: client.into_requests(), failure, was_stopped, took });
+                }
+            }
+            asked = requests()?;
+        }
+    }
+}
+
+impl<R> Done<R> {
+    /// The exit code. `result` says what has become of requests that were answered.
+    pub(crate) fn end(self, result: impl FnOnce(R, Duration) -> Result<(), String>) -> Result<ExitCode, String> {
+        let answered = result(self.requests, self.took);
+        match self.failure {
+            None => answered.map(|()| ExitCode::SUCCESS),
+            Some(failure) if self.was_stopped => {
+                messages::fail(&failure, INTERRUPTED);
+                Ok(INTERRUPTED.into())
+            }
+            Some(failure) => Err(failure),
+        }
+    }
+}

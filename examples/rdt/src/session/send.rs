@@ -1,0 +1,187 @@
+//! The half of a session that sends content, and looks things up for the peer.
+
+use super::content::Opened;
+use super::exchange::{About, Failure, Kind, Place, SendTask, Sending, SessionExchange};
+use super::sending::SendFile;
+use crate::disk::Work;
+use crate::files::{Page, storage_error};
+use crate::messages::error_text;
+use crate::settings::AnyStorage;
+use rdt_proto::Instant;
+use rdt_proto::connection::Connection;
+use rdt_proto::files::{FileSession, MESSAGE_HEADER, SendAnswer, SendRequest, data_header};
+use rdt_proto::ftp::StorageError;
+use std::io;
+
+impl<S: FileSession, P: Place> SessionExchange<S, P> {
+    /// Executes a request of the half that sends. Returns whether it was answered.
+    pub(super) fn send(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
+        if self.send_task.is_none() {
+            let room = connection.send_slot().map_or(0, |slot| slot.len());
+            let Some(request) = self.session.poll_send(room) else { return false };
+            let (task, sending) = match request {
+                SendRequest::Read { len, .. } => (SendTask::Read { len }, None),
+                SendRequest::Digest => (SendTask::Digest, None),
+                SendRequest::NextEntry => (SendTask::NextEntry, None),
+                SendRequest::Open { path, have } => {
+                    let about = About { number: None, path: Some(path.into()), started: now, offset: 0, length: None };
+                    match self.place.open(path, have.into()) {
+                        Ok(job) => (SendTask::Open, Some(Ok(Sending::Opening(self.disk.call(Work::Read, job), about)))),
+                        Err(error) => return self.fail_send(Some(about), &error),
+                    }
+                }
+                SendRequest::Stat { flags, path } => {
+                    let job = self.place.stat(path, flags);
+                    (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(Work::Read, job)))))
+                }
+                SendRequest::List { flags, folder, after } => {
+                    let job = self.place.list(folder, after, flags);
+                    (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(Work::Read, job)))))
+                }
+                _ => return self.answer_send(SendAnswer::Failed(StorageError::Failed)),
+            };
+            match sending {
+                Some(Ok(sending)) => self.sending = sending,
+                Some(Err(error)) => return self.fail_send(None, &error),
+                None => {}
+            }
+            self.send_task = Some(task);
+        }
+        match self.send_task {
+            None => false,
+            Some(SendTask::Read { len }) => self.read(len, connection),
+            Some(SendTask::Digest) => self.digest(),
+            Some(SendTask::NextEntry) => self.next_entry(),
+            Some(SendTask::Open | SendTask::Stat | SendTask::List) => self.take_opened(),
+        }
+    }
+
+    fn answer_send(&mut self, answer: SendAnswer<'_>) -> bool {
+        self.send_task = None;
+        self.session.answer_send(answer).is_ok()
+    }
+
+    fn fail_send(&mut self, about: Option<About>, error: &io::Error) -> bool {
+        let kind = storage_error(error);
+        let about = match std::mem::replace(&mut self.sending, Sending::Nothing) {
+            Sending::File { about, bytes, .. } => Some((about, bytes)),
+            _ => about.map(|about| (about, 0)),
+        };
+        // A client that wants a folder asks for it in another way.
+        let is_folder = error.kind() == io::ErrorKind::IsADirectory;
+        if let Some((about, bytes)) = about.filter(|_| !is_folder) {
+            self.end(Kind::Sent, about, Err(Failure::Storage(kind, error_text(error))), bytes);
+        }
+        self.answer_send(SendAnswer::Failed(kind))
+    }
+
+    /// The connection has ended in the midst of content.
+    fn interrupt_send(&mut self) -> bool {
+        if let Sending::File { about, bytes, .. } = std::mem::replace(&mut self.sending, Sending::Nothing) {
+            self.end(Kind::Sent, about, Err(Failure::Interrupted), bytes);
+        }
+        self.answer_send(SendAnswer::Failed(StorageError::Failed))
+    }
+
+    /// Takes the result of a call that opens, looks up or lists.
+    fn take_opened(&mut self) -> bool {
+        match std::mem::replace(&mut self.sending, Sending::Nothing) {
+            Sending::Opening(mut call, about) => match call.take().map(|opened| opened.and_then(|opened| opened)) {
+                None => {
+                    self.sending = Sending::Opening(call, about);
+                    false
+                }
+                Some(Err(error)) => self.fail_send(Some(about), &error),
+                Some(Ok(chunk)) => {
+                    let Opened { kind, metadata, length, offset } = chunk.content().opened();
+                    let file = SendFile::new(self.disk.clone(), chunk).into();
+                    self.sending = Sending::File { file, about: About { offset, length, ..about }, bytes: 0 };
+                    self.answer_send(SendAnswer::Opened { kind, metadata, length, offset })
+                }
+            },
+            Sending::Stat(mut call) => match call.take().map(|status| status.and_then(|status| status)) {
+                None => {
+                    self.sending = Sending::Stat(call);
+                    false
+                }
+                Some(Err(error)) => self.fail_send(None, &error),
+                Some(Ok(status)) => self.answer_send(SendAnswer::Status(status.as_status())),
+            },
+            Sending::Listing(mut call) => match call.take().map(|page| page.and_then(|page| page)) {
+                None => {
+                    self.sending = Sending::Listing(call);
+                    false
+                }
+                Some(Err(error)) => self.fail_send(None, &error),
+                Some(Ok(Page { entries, has_more })) => {
+                    self.sending = Sending::Listed(entries.into_iter(), has_more);
+                    self.answer_send(SendAnswer::Listing)
+                }
+            },
+            other @ (Sending::Nothing | Sending::File { .. } | Sending::Listed(..)) => {
+                self.sending = other;
+                self.answer_send(SendAnswer::Failed(StorageError::Failed))
+            }
+        }
+    }
+
+    /// Reads into the connection's own memory, behind the header.
+    fn read(&mut self, len: u32, connection: &mut Connection<AnyStorage>) -> bool {
+        let Sending::File { file, bytes, .. } = &mut self.sending else {
+            return self.answer_send(SendAnswer::Failed(StorageError::Failed));
+        };
+        let ended = connection.ended().is_some();
+        let slot = connection.send_slot().unwrap_or_default();
+        let Some((header, body)) = slot.split_at_mut_checked(MESSAGE_HEADER).filter(|(_, body)| !body.is_empty())
+        else {
+            // The answer "0 bytes" would mean the end of the file. A connection that has ended never has room again.
+            return ended && self.interrupt_send();
+        };
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(body.len());
+        match file.read(&mut body[..len]) {
+            None => false,
+            Some(Ok(0)) => self.answer_send(SendAnswer::Read(0)),
+            Some(Ok(count)) => {
+                // It is at most the length in the request.
+                let read = u32::try_from(count).unwrap_or(u32::MAX);
+                header.copy_from_slice(&data_header(read));
+                *bytes += u64::from(read);
+                match connection.commit(MESSAGE_HEADER + count) {
+                    Ok(()) => self.answer_send(SendAnswer::Read(read)),
+                    Err(error) => self.fail_send(None, &io::Error::other(error)),
+                }
+            }
+            Some(Err(error)) => self.fail_send(None, &error),
+        }
+    }
+
+    fn digest(&mut self) -> bool {
+        let Sending::File { file, about, bytes } = &mut self.sending else {
+            return self.answer_send(SendAnswer::Failed(StorageError::Failed));
+        };
+        match file.digest() {
+            None => false,
+            Some(Ok(digest)) => {
+                let (about, bytes) = (about.clone(), *bytes);
+                self.sending = Sending::Nothing;
+                self.end(Kind::Sent, about, Ok(None), bytes);
+                self.answer_send(SendAnswer::Digest(digest))
+            }
+            Some(Err(error)) => self.fail_send(None, &error),
+        }
+    }
+
+    fn next_entry(&mut self) -> bool {
+        let Sending::Listed(entries, has_more) = &mut self.sending else {
+            return self.answer_send(SendAnswer::Failed(StorageError::Failed));
+        };
+        match entries.next() {
+            Some(entry) => self.answer_send(SendAnswer::Entry(entry.as_entry())),
+            None => {
+                let has_more = *has_more;
+                self.sending = Sending::Nothing;
+                self.answer_send(SendAnswer::NoEntry { has_more })
+            }
+        }
+    }
+}

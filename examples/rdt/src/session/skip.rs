@@ -1,0 +1,58 @@
+//! Which files are not transferred because both sides have them.
+
+use rdt_proto::files::{Digest, FileKind, Metadata};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skip {
+    /// None.
+    Nothing,
+    /// Those with the same length and time of modification.
+    SameTime,
+    /// Those with the same content.
+    SameContent,
+}
+
+/// What a side knows about a file.
+pub(crate) type About = (FileKind, u64, Metadata, Option<Digest>);
+
+/// Whether the file need not be transferred.
+pub(crate) fn is_same(skip: Skip, one: About, other: About) -> bool {
+    let is_alike = one.0 == FileKind::File && other.0 == FileKind::File && one.1 == other.1;
+    match skip {
+        Skip::Nothing => false,
+        Skip::SameTime => is_alike && is_same_time(one.2, other.2),
+        Skip::SameContent => is_alike && one.3.is_some() && one.3 == other.3,
+    }
+}
+
+/// Times are compared by the second, since some file systems keep no fractions.
+fn is_same_time(one: Metadata, other: Metadata) -> bool {
+    const SECOND: i64 = 1_000_000_000;
+    match (one.modified, other.modified) {
+        (Some(one), Some(other)) => one.div_euclid(SECOND) == other.div_euclid(SECOND),
+        (Some(_) | None, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_only_as_far_as_both_sides_know() {
+        let at = |modified| Metadata { modified, mode: None };
+        let file = (FileKind::File, 5, at(Some(1_999_999_999)), Some(Digest([1; 32])));
+        let cases = [
+            (file, [false, true, true]),
+            ((FileKind::File, 6, file.2, file.3), [false, false, false]),
+            ((FileKind::Link, 5, file.2, file.3), [false, false, false]),
+            ((FileKind::File, 5, at(Some(1_000_000_000)), None), [false, true, false]),
+            ((FileKind::File, 5, at(Some(2_000_000_000)), file.3), [false, false, true]),
+            ((FileKind::File, 5, at(None), Some(Digest([2; 32]))), [false, false, false]),
+        ];
+        for (other, expected) in cases {
+            let found = [Skip::Nothing, Skip::SameTime, Skip::SameContent].map(|skip| is_same(skip, file, other));
+            assert_eq!(found, expected, "{other:?}");
+        }
+    }
+}

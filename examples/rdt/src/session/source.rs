@@ -1,0 +1,94 @@
+//! What a client sends, and how it is compared with what the server has. All calls here may block.
+
+use super::content::Content;
+use super::sending::Chunk;
+use super::skip::{Skip, is_same};
+use crate::files::{BlockTree, Outgoing, StatusBuf};
+use crate::messages::{self, to_stderr};
+use rdt_proto::files::{Digest, Metadata};
+use std::io;
+use std::path::PathBuf;
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    File(PathBuf),
+    Folder(Metadata),
+    StandardInput,
+}
+
+impl Source {
+    /// What the user calls it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Folder(_) => "the folder".into(),
+            Self::StandardInput => "-".into(),
+        }
+    }
+}
+
+/// What the comparison with the server's content has found.
+pub(super) enum Placed {
+    Same,
+    Chunk(Chunk),
+}
+
+/// Opens a file and reads its first chunk. It may block.
+pub(super) fn open(source: &Source) -> Result<Chunk, String> {
+    let content = match source {
+        Source::File(path) => Content::File(Outgoing::file(path)?),
+        Source::Folder(metadata) => Content::Folder(*metadata),
+        Source::StandardInput => Content::StandardInput(BlockTree::new()),
+    };
+    Ok(Chunk::first(content))
+}
+
+/// Compares the file with what the server has, and goes on at the border that both share.
+pub(super) fn place(
+    chunk: Chunk,
+    status: &StatusBuf,
+    skip: Skip,
+    (source, name): (&Source, &str),
+) -> Result<Placed, String> {
+    let opened = chunk.content().opened();
+    let fail = |error: io::Error| format!("cannot read \"{name}\" on this machine: {}", messages::error_text(&error));
+    let digest = match skip {
+        Skip::SameContent if status.digest.is_some() && opened.length == Some(status.length) => digest_of(source)?,
+        Skip::Nothing | Skip::SameTime | Skip::SameContent => None,
+    };
+    let here = (opened.kind, opened.length.unwrap_or_default(), opened.metadata, digest);
+    if is_same(skip, here, (status.kind, status.length, status.metadata, status.digest)) {
+        return Ok(Placed::Same);
+    }
+    let peaks = status.peaks.as_peaks();
+    if peaks.blocks() == 0 {
+        return Ok(Placed::Chunk(chunk));
+    }
+    let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
+    match (offset, opened.length) {
+        // Only a part has no time of modification.
+        (0, _) if status.metadata.modified.is_none() => {
+            to_stderr(format_args!("\"{name}\" differs from what the server has of it: it is sent from its start"));
+        }
+        (offset, Some(length)) if length > 0 => {
+            let percent = u128::from(offset) * 100 / u128::from(length);
+            to_stderr(format_args!("\"{name}\" goes on at {percent} %"));
+        }
+        (_, _) => {}
+    }
+    Ok(Placed::Chunk(chunk))
+}
+
+/// The digest of a file, from what is remembered or by reading it. It may block.
+fn digest_of(source: &Source) -> Result<Option<Digest>, String> {
+    match source {
+        Source::File(path) => {
+            let digest = Outgoing::file(path)?.digest_of_all();
+            digest.map(Some).map_err(|error| {
+                format!("cannot read {} on this machine: {}", path.display(), messages::error_text(&error))
+            })
+        }
+        Source::Folder(_) | Source::StandardInput => Ok(None),
+    }
+}

@@ -1,0 +1,66 @@
+//! A file to fetch, and what this side has of it.
+
+use super::destinations::Destination;
+use super::skip::{Skip, is_same};
+use crate::files::{EntryBuf, PeaksBuf, Tree};
+use rdt_proto::files::{BLOCK_BYTES, FilePathBox, Flags};
+use std::io;
+
+/// A file to fetch.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    /// The path at the server.
+    pub(crate) path: FilePathBox,
+    pub(crate) destination: Destination,
+    /// What a list says about it.
+    pub(crate) entry: Option<EntryBuf>,
+    /// Whether this side has a folder there: then only a folder can be fetched.
+    pub(crate) is_folder_here: bool,
+}
+
+impl Wanted {
+    /// Whether it becomes a file of this machine.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.destination, Destination::File { .. })
+    }
+}
+
+/// What this side has of a file.
+pub(super) enum Local {
+    Part(PeaksBuf),
+    Same,
+    /// It cannot be stored.
+    NoRoom(io::Error),
+}
+
+/// What this side has of a file. It may block.
+pub(super) fn look_up(wanted: &Wanted, skip: Skip) -> io::Result<Local> {
+    let Destination::File { tree, path, .. } = &wanted.destination else { return Ok(Local::Part(PeaksBuf::default())) };
+    if let Some(entry) = &wanted.entry
+        && is_same_file(tree, path, entry, skip)?
+    {
+        return Ok(Local::Same);
+    }
+    let peaks = tree.part(path.as_path())?.unwrap_or_default();
+    let length = wanted.entry.as_ref().map_or(0, |entry| entry.length);
+    let rest = length.saturating_sub(peaks.as_peaks().blocks() * BLOCK_BYTES);
+    // The content of a file that is asked for cannot be stopped without the connection.
+    match tree.check_room(path.as_path(), rest) {
+        Err(error) if !wanted.is_folder_here => Ok(Local::NoRoom(error)),
+        Ok(()) | Err(_) => Ok(Local::Part(peaks)),
+    }
+}
+
+fn is_same_file(tree: &Tree, path: &FilePathBox, entry: &EntryBuf, skip: Skip) -> io::Result<bool> {
+    let flags = match skip {
+        Skip::Nothing => return Ok(false),
+        Skip::SameTime => Flags::empty(),
+        Skip::SameContent => Flags::DIGEST,
+    };
+    let here = tree.status(path.as_path(), flags)?;
+    Ok(is_same(
+        skip,
+        (here.kind, here.length, here.metadata, here.digest),
+        (entry.kind, entry.length, entry.metadata, entry.digest),
+    ))
+}

@@ -1,0 +1,245 @@
+//! The commands `put`, `get` and `ls`: with one connection for all files, or for one file with a server in base mode.
+
+use crate::common_args::Common;
+use crate::destination::{self, Destination};
+use crate::file_storage::Files;
+use crate::files::{self, EntryBuf, Tree, TreeRules};
+use crate::json::{self, Record};
+use crate::messages::to_stdout;
+use crate::progress::Progress;
+use crate::report::Local;
+use crate::request::{self, Job};
+use crate::session::{self, Direction, Done, Get, Items, List, Outcomes, Put, Run, Wanted, own_name};
+use crate::stop::Stop;
+use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
+use indicatif::HumanBytes;
+use rdt_proto::files::{FileKind, FilePathBox};
+use rdt_proto::ftp::{Client, ClientConfig, NameBuf, Transfer};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
+    let request = args.request()?;
+    if args.common.is_base_mode() {
+        return put_one(args, &request, stop);
+    }
+    let PutRequest { files, server, name } = &request;
+    let uses_pipe = files.iter().any(|file| file.as_os_str() == "-");
+    let Items { items, failures } = Items::of(files, name.as_ref());
+    let is_single = matches!((items.as_slice(), failures.as_slice()), ([item], []) if !item.is_folder())
+        || matches!((items.as_slice(), failures.as_slice()), ([], [_]));
+    let title = match (files.as_slice(), items.as_slice()) {
+        ([_], [item]) => item.path.to_string(),
+        ([file], _) => own_name(file).unwrap_or_else(|_| file.display().to_string()),
+        (files, _) => format!("{} files", files.len()),
+    };
+    let make = || {
+        let mut outcomes = Outcomes::new(Direction::Put, quoted(&title), is_single, announces(&args.common));
+        for why in &failures {
+            outcomes.fail(why.clone());
+        }
+        Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes))
+    };
+    if items.is_empty() {
+        let mut put = make()?;
+        return put.outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
+    }
+    let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
+    let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), false);
+    run.run(progress, make)?.end(|mut put, took| put.outcomes.finish(took))
+}
+
+pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
+    if args.common.is_base_mode() {
+        return get_one(args, stop);
+    }
+    let (names, server) = args.request()?;
+    let is_single = names.len() == 1;
+    if let Some(own_name) = repeated(&names) {
+        return Err(format!("two of the names become {own_name} on this machine: fetch them one by one"));
+    }
+    let mut wanted = Vec::new();
+    for name in &names {
+        wanted.push(want(args, name, is_single)?);
+    }
+    let title = if let [name] = names.as_slice() { name.to_string() } else { format!("{} files", names.len()) };
+    let uses_pipe = args.writes_to_stdout();
+    let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
+    let make = || {
+        let outcomes = Outcomes::new(Direction::Get, quoted(&title), is_single, announces(&args.common));
+        let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
+        Ok(Get::new(wanted.clone(), args.choice.skip(), outcomes))
+    };
+    let progress = || Progress::of(&args.common, Transfer::Download, &title, &server.to_string(), uses_pipe);
+    run.run(progress, make)?.end(Get::finish)
+}
+
+/// The name on this machine that two of these have.
+fn repeated(names: &[FilePathBox]) -> Option<&str> {
+    let mut own_names: Vec<_> = names.iter().map(own_name_of).collect();
+    own_names.sort_unstable();
+    own_names.windows(2).find_map(|pair| match pair {
+        [one, other] if one == other => Some(*one),
+        _ => None,
+    })
+}
+
+/// The last component of a path.
+fn own_name_of(path: &FilePathBox) -> &str {
+    path.as_path().components().last().unwrap_or_default()
+}
+
+/// Where the file or folder `name` of a server goes.
+fn want(args: &GetArgs, name: &FilePathBox, is_single: bool) -> Result<Wanted, String> {
+    let own_name = own_name_of(name);
+    let output = args.output.as_deref();
+    let place =
+        if is_single { destination::place(output, own_name)? } else { destination::place_in(output, own_name)? };
+    let rules = TreeRules { preserve: args.choice.preserve(), remembers_here: false, ..TreeRules::default() };
+    let (destination, is_folder_here) = match place {
+        destination::Place::StandardOutput => (session::Destination::StandardOutput, false),
+        destination::Place::Entry { path, folder, name, is_folder } => {
+            let beneath = path.parent().unwrap_or(Path::new("")).to_owned();
+            (session::Destination::File { tree: Tree::new(folder, rules), path: name, beneath }, is_folder)
+        }
+    };
+    Ok(Wanted { path: name.clone(), destination, entry: None, is_folder_here })
+}
+
+pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
+    if args.common.is_base_mode() {
+        return Err("a server in base mode has no lists: only put and get work there".into());
+    }
+    let path = args.server.name().map(ToString::to_string);
+    let (folder, pattern) = split_pattern(path.as_deref());
+    let pattern = pattern.map(|pattern| {
+        glob::Pattern::new(&pattern).map_err(|error| format!("cannot use the pattern {pattern}: {error}"))
+    });
+    let pattern = pattern.transpose()?;
+    let folder = match folder.map(|folder| rdt_proto::files::FilePath::new(&folder).map(FilePathBox::from)) {
+        None => None,
+        Some(folder) => Some(folder.map_err(|error| error.to_string())?),
+    };
+    let run = Run { server: &args.server, common: &args.common, stop, is_download: true, uses_pipe: false };
+    let is_recursive = args.recursive || pattern.as_ref().is_some_and(|pattern| pattern.as_str().contains('/'));
+    let make = || {
+        let pattern = pattern.clone();
+        Ok(List::new(folder.clone(), is_recursive, move |entry| {
+            let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+            if pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&entry.path, options)) {
+                print(entry);
+            }
+        }))
+    };
+    let done: Done<List> = run.run(|| Progress::Quiet, make)?;
+    done.end(|mut list, _| list.failure().map_or(Ok(()), Err))
+}
+
+/// The folder in front of the first component with a wildcard, and the pattern for whole paths.
+fn split_pattern(path: Option<&str>) -> (Option<String>, Option<String>) {
+    let Some(path) = path else { return (None, None) };
+    let Some(wildcard) = path.find(['*', '?', '[']) else { return (Some(path.to_owned()), None) };
+    let folder = path[..wildcard].rfind('/').map(|slash| path[..slash].to_owned());
+    (folder, Some(path.to_owned()))
+}
+
+fn print(entry: &EntryBuf) {
+    let is_folder = entry.kind == FileKind::Folder;
+    let modified = entry.metadata.modified.and_then(files::time_text);
+    if json::is_chosen() {
+        let kind = match entry.kind {
+            FileKind::File => "file",
+            FileKind::Folder => "folder",
+            FileKind::Link => "link",
+            FileKind::Nothing | FileKind::Other(_) => "other",
+        };
+        return Record::Entry { path: &entry.path, kind, bytes: entry.length, modified }.print();
+    }
+    let length = if is_folder { String::new() } else { HumanBytes(entry.length).to_string() };
+    let slash = if is_folder { "/" } else { "" };
+    to_stdout(format_args!("{length:>10}  {:20}  {}{slash}", modified.unwrap_or_default(), entry.path));
+}
+
+fn quoted(title: &str) -> String {
+    format!("\"{title}\"")
+}
+
+fn announces(common: &Common) -> bool {
+    common.json || !common.quiet
+}
+
+/// Sends one file to a server in base mode.
+fn put_one(args: &PutArgs, request: &PutRequest, stop: Stop) -> Result<ExitCode, String> {
+    args.choice.check_base_mode()?;
+    let [file] = request.files.as_slice() else {
+        return Err("a server in base mode takes one file at a time: give one FILE".into());
+    };
+    if file.as_os_str() == "-" {
+        return Err("a server in base mode must know the length first: write it to a file, and send that".into());
+    }
+    let name = match &request.name {
+        Some(name) => base_name(&name.path)?,
+        None => name_of(file)?,
+    };
+    let job = || -> Result<Job, String> {
+        let source = files::Source::open(file)?;
+        let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
+        Ok((session, Box::new(|disk| Files::one(disk, source))))
+    };
+    request::request(&request.server, &args.common, &Local::File(file.clone()), job, stop)
+}
+
+/// Fetches one file from a server in base mode.
+fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
+    args.choice.check_base_mode()?;
+    let (names, server) = args.request()?;
+    let [name] = names.as_slice() else {
+        return Err("a server in base mode sends one file at a time: give one NAME".into());
+    };
+    let name = base_name(name)?;
+    let destination = Destination::of(args.output.as_deref(), &name)?;
+    let job = || -> Result<Job, String> {
+        // The free space of the disk is the limit.
+        let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
+        let session = Client::download(config, name.as_name());
+        let (sink, folder) = (destination.begin()?, destination.folder());
+        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
+    };
+    request::request(&server, &args.common, &destination.local(), job, stop)
+}
+
+fn base_name(name: &FilePathBox) -> Result<NameBuf, String> {
+    NameBuf::new(name).map_err(|error| format!("a server in base mode cannot have \"{}\": {error}", name.as_path()))
+}
+
+/// The name under which a server in base mode stores `file`.
+pub(crate) fn name_of(file: &Path) -> Result<NameBuf, String> {
+    let unnamed = || format!("cannot read {} on this machine: it is a folder: give a file in it", file.display());
+    let name = file.file_name().ok_or_else(unnamed)?;
+    let name = name
+        .to_str()
+        .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
+    NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_begins_in_the_folder_in_front_of_its_first_wildcard() {
+        for (path, folder, pattern) in [
+            (None, None, None),
+            (Some("a"), Some("a"), None),
+            (Some("a/b"), Some("a/b"), None),
+            (Some("*.jpg"), None, Some("*.jpg")),
+            (Some("a/*.jpg"), Some("a"), Some("a/*.jpg")),
+            (Some("a/b/c*/d?"), Some("a/b"), Some("a/b/c*/d?")),
+            (Some("a[b]/c"), None, Some("a[b]/c")),
+            (Some("**/x"), None, Some("**/x")),
+        ] {
+            let expected = (folder.map(str::to_owned), pattern.map(str::to_owned));
+            assert_eq!(split_pattern(path), expected, "{path:?}");
+        }
+    }
+}

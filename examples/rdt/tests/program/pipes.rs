@@ -1,0 +1,222 @@
+//! Content that comes from the standard input, or goes to the standard output.
+
+use crate::faults::{Faults, SystemCall};
+use crate::runner::{Place, Running, content, program, run_with_output, run_without_reader};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Starts to put the standard input under the name `a`, with a pipe for it.
+fn put_input(server: &str, options: &[&str]) -> (Running, ChildStdin) {
+    let mut command = program();
+    command.args(["put", "-", server, "--name", "a"]).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let input = child.stdin.take().unwrap();
+    (Running::read(child), input)
+}
+
+/// A shell whose output is the input of a client.
+fn writer(script: &str) -> Child {
+    Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn put_from(writer: &mut Child, server: &str) -> Running {
+    let mut command = program();
+    command.args(["put", "-", server, "--name", "a"]).stdin(writer.stdout.take().unwrap());
+    Running::read(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+#[test]
+fn the_input_is_stored_at_its_end() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for length in [0, 1, 10_000_000] {
+        let bytes = content(length);
+        let (client, mut input) = put_input(&server.address, &[]);
+        input.write_all(&bytes).unwrap();
+        drop(input);
+        client.expect_end(0, "stored \"a\"");
+        assert!(fs::read(place.server("a")).unwrap() == bytes, "{length}");
+        assert_eq!(Place::names(&place.server("")), ["a"]);
+        assert!(!place.server(".rdt").exists());
+    }
+}
+
+#[test]
+fn a_slow_writer_ends_no_client() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let (client, mut input) = put_input(&server.address, &["--timeout", "1"]);
+    for byte in b"slow" {
+        // Longer than the limits of the client on silence.
+        sleep(Duration::from_millis(2_500));
+        input.write_all(&[*byte]).unwrap();
+    }
+    assert!(!place.server("a").exists());
+    drop(input);
+    client.expect_end(0, "stored \"a\"");
+    assert_eq!(fs::read(place.server("a")).unwrap(), b"slow");
+}
+
+/// Regression: the client said that the request was malformed.
+#[test]
+fn a_client_says_that_its_writer_was_too_slow() {
+    let place = Place::new();
+    let mut server = place.serve(&["--timeout", "1"]);
+    let (client, mut input) = put_input(&server.address, &[]);
+    input.write_all(b"x").unwrap();
+    client.expect_end(1, "ended the transfer of \"a\": nothing moved for too long");
+    server.running.expect("put \"a\": the client is gone: it made no progress");
+    assert!(Place::names(&place.server("")).is_empty());
+    drop(input);
+}
+
+/// A reader of a pipe cannot tell the end of a writer that was killed from any other. So what has come is stored.
+#[test]
+fn the_input_of_a_killed_writer_is_stored_as_far_as_it_came() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let mut writer = writer("printf started; exec sleep 60");
+    let client = put_from(&mut writer, &server.address);
+    sleep(Duration::from_millis(300));
+    writer.kill().unwrap();
+    assert_eq!(writer.wait().unwrap().signal(), Some(libc::SIGKILL));
+    client.expect_end(0, "stored \"a\"");
+    assert_eq!(fs::read(place.server("a")).unwrap(), b"started");
+}
+
+#[test]
+fn a_client_killed_in_the_midst_of_its_input_stores_nothing() {
+    let place = Place::new();
+    let mut server = place.serve(&["--timeout", "1"]);
+    fs::write(place.server("a"), "old").unwrap();
+    let (client, mut input) = put_input(&server.address, &[]);
+    input.write_all(&content(3_000_000)).unwrap();
+    client.kill();
+    server.running.expect("put \"a\": the client is gone");
+    assert_eq!(fs::read(place.server("a")).unwrap(), b"old");
+    assert_eq!(Place::names(&place.server("")), ["a"]);
+}
+
+#[test]
+fn ctrl_c_in_the_midst_of_the_input_stores_nothing() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let (client, mut input) = put_input(&server.address, &[]);
+    input.write_all(&content(300_000)).unwrap();
+    sleep(Duration::from_millis(300));
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    server.running.expect("put \"a\": cancelled by the client");
+    assert!(Place::names(&place.server("")).is_empty());
+}
+
+#[test]
+fn an_input_larger_than_the_server_accepts_is_refused_in_its_midst() {
+    let place = Place::new();
+    let server = place.serve(&["--max-size", "1M"]);
+    for (length, is_stored) in [(1 << 20, true), ((1 << 20) + 1, false), (100 << 20, false)] {
+        let (client, mut input) = put_input(&server.address, &[]);
+        let bytes = content(length);
+        // The client ends before it has read everything.
+        let _ = input.write_all(&bytes);
+        drop(input);
+        let (code, said) = client.end();
+        assert_eq!(code == 0, is_stored, "{length}: {said}");
+        assert!(is_stored || said.contains("larger than it accepts"), "{said}");
+        assert_eq!(place.server("a").exists(), is_stored, "{length}");
+        let _ = fs::remove_file(place.server("a"));
+    }
+    assert!(Place::names(&place.server("")).is_empty());
+}
+
+/// A writer that never ends, such as a device.
+#[test]
+fn a_refusal_ends_a_client_whose_input_stalls() {
+    let place = Place::new();
+    let server = place.serve(&["--read-only"]);
+    let (client, mut input) = put_input(&server.address, &[]);
+    input.write_all(b"x").unwrap();
+    client.expect_end(1, "does not permit");
+    drop(input);
+}
+
+#[test]
+fn the_output_has_the_content_and_nothing_else() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for length in [0, 1, 10_000_000] {
+        fs::write(place.server("a"), content(length)).unwrap();
+        let get = run_with_output(&["get", "a", &server.address, "-o", "-"], &place.client("out"));
+        get.expect_end(0, "received \"a\"");
+        assert!(fs::read(place.client("out")).unwrap() == content(length));
+    }
+}
+
+#[test]
+fn an_output_that_is_full_ends_the_client_with_an_error() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    for length in [100, 200 << 20] {
+        fs::write(place.server("a"), vec![1; length]).unwrap();
+        let get = run_with_output(&["get", "a", &server.address, "-o", "-"], std::path::Path::new("/dev/full"));
+        get.expect_end(1, "cannot write to the standard output: no space left on device: it is incomplete");
+        server.running.expect("get \"a\": ");
+    }
+}
+
+#[test]
+fn an_output_without_a_reader_ends_the_client() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.server("a"), vec![1; 50 << 20]).unwrap();
+    let (client, mut output) = run_without_reader(&["get", "a", &server.address, "-o", "-"]);
+    output.read_exact(&mut [0; 1_000]).unwrap();
+    drop(output);
+    client.expect_end(1, "cannot write to the standard output: broken pipe");
+}
+
+#[test]
+fn a_full_disk_of_the_client_ends_only_its_file() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve(&[]);
+    for name in ["a", "b", "c"] {
+        fs::create_dir_all(place.server("tree")).unwrap();
+        fs::write(place.server("tree").join(name), content(100_000)).unwrap();
+    }
+    fs::create_dir(place.client("copy")).unwrap();
+    let mut command = program();
+    faults.apply(&mut command);
+    let output = place.client("copy");
+    command.args(["get", "tree", &server.address, "-o"]).arg(&output);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    faults.fail(SystemCall::Write, libc::EIO, 1);
+    let (code, said) = Running::read(command.spawn().unwrap()).end();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("received 2 files from") && said.contains("rdt: 1 of 3 files"), "{said}");
+    assert_eq!(Place::names(&output.join("tree")).len(), 2, "{said}");
+}
+
+#[test]
+fn a_pipe_leaves_no_part_when_its_server_is_killed() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let address = server.address.clone();
+    let (client, mut input) = put_input(&address, &["--timeout", "2"]);
+    input.write_all(&content(5_000_000)).unwrap();
+    server.running.kill();
+    let _ = client.end();
+    drop(input);
+    assert!(!place.server("a").exists() && !place.server(".rdt").exists(), "what cannot be read again cannot go on");
+    let server = place.serve(&["--bind", &address]);
+    let (client, mut input) = put_input(&address, &[]);
+    input.write_all(&content(6_000_000)).unwrap();
+    drop(input);
+    client.expect_end(0, "stored \"a\"");
+    assert!(fs::read(place.server("a")).unwrap() == content(6_000_000));
+    assert!(!place.server(".rdt").exists(), "the part is gone");
+    drop(server);
+}
