@@ -11,7 +11,8 @@
 //! | 3 | CONFIRM | nothing | server |
 //! | 4 | ERROR | `code` u8 ([`ErrorCode`]) | server |
 //!
-//! Types from 5 on are reserved. A server answers them with ERROR 0.
+//! Types from 5 on are reserved. A server answers them with ERROR 0. A server that offers [`files`](crate::files) as
+//! well tells the sessions by the client's first byte: 0 and 1 begin this one, 16 begins the other.
 //!
 //! ```text
 //! client                               server        client                               server
