@@ -90,10 +90,10 @@ impl Failure {
     }
 
     /// The failure at `servers`, and how the user can fix it.
-    fn text(&self, servers: &str, name: &str, network: &str) -> String {
+    fn text(&self, servers: &str, request: &str, network: &str) -> String {
         match self {
             Self::Refused(ErrorCode::NotPermitted) => format!("{servers} does not admit the address of this machine"),
-            Self::Refused(code) => format!("{servers} refused \"{name}\": {}", messages::refusal(*code)),
+            Self::Refused(code) => format!("{servers} refused {request}: {}", messages::refusal(*code)),
             Self::Ended(reason) => {
                 format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
             }
@@ -140,21 +140,21 @@ impl Attempts {
         self.attempts.iter().all(|attempt| matches!(attempt.state, State::Failed(_)))
     }
 
-    /// What the attempts say about the server, and how the user can fix it.
-    pub(crate) fn failure(&self, name: &str, network: &str) -> String {
+    /// What the attempts say about the server and a `request`, such as `"name"`, and how the user can fix it.
+    pub(crate) fn failure(&self, request: &str, network: &str) -> String {
         let failures = self.attempts.iter().filter_map(|attempt| match &attempt.state {
             State::Failed(failure) => Some((attempt.server, failure)),
             State::Waiting | State::Trying(_) | State::Pausing(_) => None,
         });
         let failures: Vec<_> = failures.collect();
         let Some(most) = failures.iter().map(|(_, failure)| *failure).max_by_key(|failure| failure.weight()) else {
-            return format!("\"{name}\" was not transferred");
+            return format!("{request} was not transferred");
         };
         let list = |is_most| {
             let listed = failures.iter().filter(|(_, failure)| (*failure == most) == is_most);
             listed.map(|(server, _)| server.to_string()).collect::<Vec<_>>().join(", ")
         };
-        let (text, others) = (most.text(&list(true), name, network), list(false));
+        let (text, others) = (most.text(&list(true), request, network), list(false));
         if others.is_empty() { text } else { format!("{text} (also tried: {others})") }
     }
 
@@ -395,6 +395,6 @@ mod tests {
         assert!(attempts.have_failed());
         let says = "nothing listens on 192.0.2.2:1: start the server there, or give its port";
         let expected = format!("{says} (also tried: 192.0.2.1:1, [2001:db8::1]:1)");
-        assert_eq!(attempts.failure("name", ""), expected);
+        assert_eq!(attempts.failure("the request", ""), expected);
     }
 }

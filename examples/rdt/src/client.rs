@@ -158,7 +158,7 @@ impl<F: Storage> FileClient<F> {
             if self.stopped {
                 return Some(self.report.stopped(name.as_str()));
             }
-            return self.contact.failure(name.as_str(), &network);
+            return self.contact.failure(&format!("\"{name}\""), &network);
         };
         let (server, reason) = (link.server(), link.connection.ended());
         let transfer = self.exchange.session.transfer();

@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::disk::{Call, Disk, Reader, Work, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, IfTaken, Sink, Source, Space, Target, is_reserved};
+use crate::files::{CommitError, Folder, IfTaken, Sink, Source, Space, Target, is_hidden, is_reserved};
 use crate::memory_file::{MemoryFile, is_memory_file};
 use crate::server::Store;
 use crate::settings::AnyStorage;
@@ -87,8 +87,8 @@ impl Files {
     /// The folder, and the name of the file there.
     fn entry(&self, name: &NameBuf) -> io::Result<(Folder, OsString)> {
         match &self.place {
-            Place::Beneath(..) if is_reserved(name.as_name().as_str()) => {
-                Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
+            Place::Beneath(..) if is_reserved(name.as_name().as_str()) || is_hidden(name.as_name().as_str()) => {
+                Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for unfinished files"))
             }
             Place::Beneath(store, _) => Ok((store.folder.clone(), name.as_name().as_str().into())),
             Place::Into(..) | Place::One => Err(ErrorKind::NotFound.into()),

@@ -89,7 +89,7 @@ impl Narrator {
             }
             ConnectionState::Closing => "everything is sent, closing".into(),
             ConnectionState::Ended(reason) if self.lost > 0 => {
-                format!("closed after {took}: {reason}; {} packets were lost and sent again", self.lost)
+                format!("closed after {took}: {reason}; packets lost and sent again: {}", self.lost)
             }
             ConnectionState::Ended(reason) => format!("closed after {took}: {reason}"),
             _ => return Vec::new(),
@@ -139,7 +139,7 @@ impl Narrator {
         }
         if self.lost > self.said.lost {
             let (lost, all) = (self.lost - self.said.lost, self.lost);
-            lines.push(format!("{lost} packets were lost and are sent again, {all} since the start"));
+            lines.push(format!("packets lost and sent again: {lost}, {all} since the start"));
         }
         if let Some(window) = path.window.filter(|_| sent > 0)
             && (window >= self.said.window * 2 || window <= self.said.window / 2)
@@ -252,14 +252,14 @@ mod tests {
         let grown = PathSnapshot { window: Some(200 << 10), ..path(1_432, 5_000_000) };
         let expected = [
             "delivers 20.0 Mbit/s, the round trip takes 20 ms",
-            "1 packets were lost and are sent again, 1 since the start",
+            "packets lost and sent again: 1, 1 since the start",
             "the congestion window has grown to 200.00 KiB",
         ]
         .join("; ");
         assert_eq!(at(2_020, TraceEvent::Path(grown)), expected);
         assert_eq!(at(2_030, TraceEvent::Path(path(1_432, 5_100_000))), "", "not before two seconds have passed");
         let ended = ConnectionState::Ended(CloseReason::Finished);
-        let expected = "closed after 3.00 s: both sides closed; 1 packets were lost and sent again";
+        let expected = "closed after 3.00 s: both sides closed; packets lost and sent again: 1";
         assert_eq!(at(3_000, TraceEvent::State(ended)), expected);
     }
 

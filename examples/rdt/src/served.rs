@@ -38,6 +38,8 @@ pub(crate) struct Served {
     stopped: Option<ErrorCode>,
     /// Content that was sent, until the client has all of it.
     sent: VecDeque<Ended>,
+    /// The largest body of a packet.
+    segment: u64,
 }
 
 /// The session of a client.
@@ -50,6 +52,8 @@ enum Spoken {
 pub(crate) struct Offer<'s> {
     pub(crate) store: &'s Store,
     pub(crate) config: ServerConfig,
+    /// The largest body of a packet.
+    pub(crate) segment: u16,
     pub(crate) committer: &'s Committer,
 }
 
@@ -75,6 +79,7 @@ impl Served {
             reported: false,
             stopped: None,
             sent: VecDeque::new(),
+            segment: offer.segment.into(),
         }
     }
 
@@ -114,13 +119,16 @@ impl Served {
                     if content.kind == Kind::Sent && content.result.is_ok() {
                         self.sent.push_back(content);
                     } else {
-                        lines.push(line(self.client, content, ended, self.stopped, now));
+                        lines.push(line(self.client, content, ended, self.stopped));
                     }
                 }
-                if ended.is_some() || connection.is_all_acknowledged() {
-                    let reason = ended.unwrap_or(CloseReason::Finished);
-                    lines
-                        .extend(self.sent.drain(..).map(|content| line(self.client, content, Some(reason), None, now)));
+                // At most a body of each packet in the send store has not arrived.
+                let in_flight = u64::from(connection.send_memory().used) * self.segment;
+                let arrived = exchange.sent().saturating_sub(in_flight);
+                let is_all = ended.is_some() || connection.is_all_acknowledged();
+                let reason = ended.unwrap_or(CloseReason::Finished);
+                while self.sent.front().is_some_and(|content| is_all || content.sent <= arrived) {
+                    lines.extend(self.sent.pop_front().map(|content| line(self.client, content, Some(reason), None)));
                 }
                 ended.is_some() && rdt_proto::files::FileSession::is_done(&exchange.session)
             }
@@ -223,14 +231,8 @@ fn first_line(
 }
 
 /// The line of content that has ended.
-fn line(
-    client: Option<SocketAddr>,
-    content: Ended,
-    reason: Option<CloseReason>,
-    stopped: Option<ErrorCode>,
-    now: Instant,
-) -> Line {
-    let Ended { kind, path, result, bytes, started, .. } = content;
+fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>, stopped: Option<ErrorCode>) -> Line {
+    let Ended { kind, path, result, bytes, started, ended, .. } = content;
     let outcome = match (&result, kind, stopped) {
         (Ok(_), Kind::Received, _) => Outcome::Stored,
         (Ok(_), Kind::Sent, _) => Outcome::Sent,
@@ -257,6 +259,6 @@ fn line(
         Kind::Received => "put",
         Kind::Sent => "get",
     };
-    let end = request_line::End { outcome, reason, error, stored_as, took: now.saturating_since(started) };
+    let end = request_line::End { outcome, reason, error, stored_as, took: ended.saturating_since(started) };
     request_line::of_content(client, command, path.as_deref(), bytes, &end)
 }

@@ -1,4 +1,4 @@
-//! A server: many connections, each with one request for a file in one folder.
+//! A server: many connections, each with one request or many for the files beneath one folder.
 
 use crate::access::{Access, Networks};
 use crate::contact::path_view;
@@ -168,7 +168,12 @@ impl FileServer {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            let offer = Offer { store: &self.store, config: self.session_config, committer: &self.committer };
+            let offer = Offer {
+                store: &self.store,
+                config: self.session_config,
+                segment: self.settings.config.segment,
+                committer: &self.committer,
+            };
             let disk = self.disk.with_key(peer.index());
             self.exchanges[peer.index()] = Some(Served::new(now, (peer, address, host), disk, window, &offer));
             self.active += 1;

@@ -33,17 +33,14 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         ([file], _) => own_name(file).unwrap_or_else(|_| file.display().to_string()),
         (files, _) => format!("{} files", files.len()),
     };
-    let make = || {
-        let mut outcomes = Outcomes::new(Direction::Put, quoted(&title), is_single, announces(&args.common));
-        for why in &failures {
-            outcomes.fail(why.clone());
-        }
-        Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes))
-    };
+    let in_messages = in_messages(&title, files.len());
+    let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, announces(&args.common));
+    failures.into_iter().for_each(|why| outcomes.fail(why));
     if items.is_empty() {
-        let mut put = make()?;
-        return put.outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
+        return outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
     }
+    // A client that is turned away makes its requests anew.
+    let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
     let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
     let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), false);
     run.run(progress, make)?.end(|mut put, took| put.outcomes.finish(took))
@@ -66,7 +63,8 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let uses_pipe = args.writes_to_stdout();
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
-        let outcomes = Outcomes::new(Direction::Get, quoted(&title), is_single, announces(&args.common));
+        let in_messages = in_messages(&title, names.len());
+        let outcomes = Outcomes::new(Direction::Get, in_messages, is_single, announces(&args.common));
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
         Ok(Get::new(wanted.clone(), args.choice.skip(), outcomes))
     };
@@ -124,11 +122,11 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
     let is_recursive = args.recursive || pattern.as_ref().is_some_and(|pattern| pattern.as_str().contains('/'));
     let make = || {
         let pattern = pattern.clone();
-        Ok(List::new(folder.clone(), is_recursive, move |entry| {
+        Ok(List::new(folder.clone(), is_recursive, move |entries| {
             let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
-            if pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&entry.path, options)) {
-                print(entry);
-            }
+            let is_match =
+                |entry: &&EntryBuf| pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&entry.path, options));
+            entries.iter().filter(is_match).for_each(print);
         }))
     };
     let done: Done<List> = run.run(|| Progress::Quiet, make)?;
@@ -160,8 +158,9 @@ fn print(entry: &EntryBuf) {
     to_stdout(format_args!("{length:>10}  {:20}  {}{slash}", modified.unwrap_or_default(), entry.path));
 }
 
-fn quoted(title: &str) -> String {
-    format!("\"{title}\"")
+/// What messages call a request: its path in quotation marks, or the number of its paths without any.
+fn in_messages(title: &str, paths: usize) -> String {
+    if paths == 1 { format!("\"{title}\"") } else { title.to_owned() }
 }
 
 fn announces(common: &Common) -> bool {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 #[command(override_usage = "rdt put [OPTIONS] <FILE>... <ADDR>")]
 pub(crate) struct PutArgs {
     /// The files and folders to send, or - for the standard input. A folder is sent with everything in it. Last the
-    /// server: host, host:port, or rdt://host:port with a path after a slash. The first address of the host that answers
-    /// gets the files
+    /// server: host, host:port, or rdt://host:port with a path after a slash. The first address of the host that
+    /// answers gets the files
     #[arg(value_name = "FILE> <ADDR", required = true, num_args = 1..)]
     words: Vec<OsString>,
     /// The path to store the file or folder under, by default its name; folders above are made. With several files, or
@@ -125,6 +125,9 @@ impl PutArgs {
         let address = ServerAddress::parse(&server).map_err(|why| invalid(&server, &why))?;
         let files: Vec<_> = files.iter().map(PathBuf::from).collect();
         let of_url = address.name().map(|path| Name { path: path.clone(), is_folder: address.names_folder() });
+        if files.len() > 1 && files.iter().any(|file| file.as_os_str() == "-") {
+            return Err("the standard input is sent alone: give one command for it, and one for the files".into());
+        }
         let name = match (&self.name, of_url) {
             (Some(_), Some(_)) => return Err("the address has a name already: leave --name out".into()),
             (None, None) if files.iter().any(|file| file.as_os_str() == "-") => {

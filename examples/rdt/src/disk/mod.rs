@@ -31,12 +31,17 @@ pub(crate) const SERVER_THREADS: usize = 8;
 /// The number of threads of a client for each kind of work.
 pub(crate) const CLIENT_THREADS: usize = 1;
 
+/// The most threads that compute digests of whole files. More would take the processors from the transfers.
+const HASH_THREADS: usize = 2;
+
 /// The kind of a call. Each has threads of its own: a disk that takes no more writes still answers reads, and flushes,
 /// which take long, hold up neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Opens, reads or closes a file to send.
     Read,
+    /// Reads whole files for their digests, which may take minutes.
+    Hash,
     /// Creates, writes or removes a file that arrives.
     Write,
     /// Waits until the disk has everything.
@@ -47,6 +52,7 @@ pub(crate) enum Work {
 #[derive(Clone)]
 pub(crate) struct Disk {
     reads: Arc<Pool>,
+    hashes: Arc<Pool>,
     writes: Arc<Pool>,
     flushes: Arc<Pool>,
     finished: Sender<usize>,
@@ -61,8 +67,9 @@ impl Disk {
     /// Creates the threads of a loop, which `waker` wakes when a call has ended.
     pub(crate) fn new(waker: Arc<Waker>, threads: usize) -> (Self, Finished) {
         let (finished, keys) = channel();
-        let pool = || Arc::new(Pool::new(threads));
-        (Self { reads: pool(), writes: pool(), flushes: pool(), finished, waker, key: 0 }, Finished(keys))
+        let pool = |threads| Arc::new(Pool::new(threads));
+        let (reads, hashes) = (pool(threads), pool(threads.min(HASH_THREADS)));
+        (Self { reads, hashes, writes: pool(threads), flushes: pool(threads), finished, waker, key: 0 }, Finished(keys))
     }
 
     /// The disk for the exchange with this key.
@@ -107,6 +114,7 @@ impl Disk {
     fn pool(&self, work: Work) -> &Pool {
         match work {
             Work::Read => &self.reads,
+            Work::Hash => &self.hashes,
             Work::Write => &self.writes,
             Work::Flush => &self.flushes,
         }
@@ -173,7 +181,8 @@ impl<T> Call<T> {
 }
 
 /// The size of the next transfer between memory and disk: it grows with the bytes transferred so far, so that a
-/// connection that has transferred little takes little memory. A file has two chunks, 512 KiB at most: large ones take fewer turns of the threads.
+/// connection that has transferred little takes little memory. A file has two chunks, 512 KiB at most. Large chunks take
+/// fewer turns of the threads.
 pub(crate) fn chunk(transferred: u64) -> usize {
     const SMALLEST: u64 = 16 << 10;
     const LARGEST: u64 = 256 << 10;

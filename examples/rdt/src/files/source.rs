@@ -23,25 +23,7 @@ impl Source {
 
     /// Opens a file that the user named. The error is a message for the user.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        let cannot =
-            |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
-        let explain = |error: io::Error| {
-            let advice = match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
-                ErrorKind::PermissionDenied => "check its permissions",
-                _ => "try again, or copy it elsewhere first",
-            };
-            cannot(&error_text(&error), advice)
-        };
-        let metadata = std::fs::metadata(path).map_err(explain)?;
-        if metadata.is_dir() {
-            return Err(cannot("it is a folder", "give a file in it"));
-        }
-        if !metadata.is_file() {
-            return Err(cannot("it is not a regular file", "copy its content into one first"));
-        }
-        let mut options = std::fs::OpenOptions::new();
-        without_waiting(options.read(true)).open(path).and_then(Self::new).map_err(explain)
+        open_named(path, Self::new)
     }
 
     pub(crate) fn length(&self) -> u64 {
@@ -72,6 +54,28 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// Opens a file that the user named, and makes something of it. The error is a message for the user.
+pub(super) fn open_named<T>(path: &Path, make: impl FnOnce(File) -> io::Result<T>) -> Result<T, String> {
+    let cannot = |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
+    let explain = |error: io::Error| {
+        let advice = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
+            ErrorKind::PermissionDenied => "check its permissions",
+            _ => "try again, or copy it elsewhere first",
+        };
+        cannot(&error_text(&error), advice)
+    };
+    let metadata = std::fs::metadata(path).map_err(explain)?;
+    if metadata.is_dir() {
+        return Err(cannot("it is a folder", "give a file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(cannot("it is not a regular file", "copy its content into one first"));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    without_waiting(options.read(true)).open(path).and_then(make).map_err(explain)
 }
 
 /// Opens a pipe or a device without waiting for its other end. It has no effect on a regular file.

@@ -2,8 +2,8 @@
 //!
 //! An unfinished upload takes space that no name shows, and will take as much as its client announced. So a server
 //! reserves the announced length before it stores a byte, and refuses what does not fit. The reservation ends with the
-//! upload: when the file has its name, or is removed. What is kept of an interrupted upload counts on, but no longer for
-//! its host.
+//! upload: when the file has its name, or is removed. What is kept of an interrupted upload counts on, but no longer
+//! for its host.
 
 use indicatif::HumanBytes;
 use std::collections::HashMap;

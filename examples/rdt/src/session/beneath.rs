@@ -8,7 +8,7 @@ use crate::access::Access;
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Wanted};
 use crate::memory_file::{MemoryFile, is_memory_file};
 use crate::server::Store;
-use rdt_proto::files::{FilePath, FilePathBox, Flags, Target};
+use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 
@@ -46,6 +46,12 @@ impl Beneath {
     }
 }
 
+/// Whether storing it shows nothing of what is there: it begins at its start, and lies in no folder.
+fn is_plain(target: &Target<'_>) -> bool {
+    let is_outermost = target.path.is_some_and(|path| path.components().count() == 1);
+    target.kind == FileKind::File && target.offset == 0 && is_outermost
+}
+
 impl Place for Beneath {
     fn create(&mut self, target: &Target<'_>) -> io::Result<Create> {
         let Some(path) = target.path else { return Err(ErrorKind::InvalidInput.into()) };
@@ -54,6 +60,9 @@ impl Place for Beneath {
             return Ok(Box::new(move || Ok(Taker::Memory(file, BlockTree::new()))));
         }
         let if_taken = self.if_taken(target.flags)?;
+        if self.store.access == Access::WriteOnly && !is_plain(target) {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "--write-only"));
+        }
         let wanted = Wanted {
             path: path.into(),
             kind: target.kind,

@@ -108,7 +108,7 @@ impl<R: Requests> SessionClient<R> {
         self.stopped
     }
 
-    /// The time from the handshake to the last answer.
+    /// The time from the handshake to the last answer, or to the request to stop.
     pub(crate) fn took(&self) -> Duration {
         let started = self.contact.link().map(Link::started);
         started.zip(self.ended_at).map_or(Duration::ZERO, |(start, end)| end.saturating_since(start))
@@ -280,6 +280,7 @@ impl<R: Requests> Endpoint for SessionClient<R> {
     fn handle_stop(&mut self, now: Instant) {
         if self.end.is_none() {
             self.stopped = true;
+            self.ended_at.get_or_insert(now);
             if self.exchange.is_sending() {
                 // CANCEL and FIN are repeated until the server has them, other than RESET.
                 self.exchange.session.cancel_put(ErrorCode::Cancelled);
@@ -289,7 +290,9 @@ impl<R: Requests> Endpoint for SessionClient<R> {
             }
             self.pump(now);
         }
-        self.leave_at = Some(if self.contact.is_established() { now + STOP_LIMIT } else { now });
+        // A second signal does not prolong the stay.
+        let limit = if self.contact.is_established() { now + STOP_LIMIT } else { now };
+        self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
     }
 
     fn poll_transmit(

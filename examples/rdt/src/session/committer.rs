@@ -12,16 +12,24 @@ use super::content::{Complete, NotStored, Stored};
 use crate::disk::{Call, Disk, Promise, Work};
 use crate::files;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The bytes from which a file is flushed on its own, so that small ones do not wait for it.
+/// The bytes from which a file is flushed on its own, so that small ones of other clients do not wait for it. Those of
+/// its own client are reported in order.
 const LARGE: u64 = 1 << 20;
+/// The bytes of files that are not yet durable, of all clients, beyond which each client has one at a time.
+const MOST_BYTES: u64 = 64 << 20;
 /// The largest number of files that share a flush. They are open meanwhile.
 const MOST: usize = 256;
 
 /// The files of one event loop that are to become durable. Its clients share it.
 #[derive(Clone, Default)]
-pub(crate) struct Committer(Arc<Mutex<Queue>>);
+pub(crate) struct Committer {
+    queue: Arc<Mutex<Queue>>,
+    /// The bytes of the files that are not yet durable.
+    bytes: Arc<AtomicU64>,
+}
 
 #[derive(Default)]
 struct Queue {
@@ -32,6 +40,16 @@ struct Queue {
 struct Waiting {
     finish: Finish,
     promise: Promise<Stored>,
+    counted: Counted,
+}
+
+/// Bytes that count until this is dropped.
+struct Counted(Arc<AtomicU64>, u64);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
 }
 
 type Finish = Box<dyn FnOnce() -> Result<Complete, NotStored> + Send>;
@@ -49,18 +67,27 @@ impl Committer {
     pub(crate) fn submit(&self, disk: &Disk, ending: Ending) -> Call<Stored> {
         let Ending { finish, bytes } = ending;
         let (promise, call) = disk.promise();
-        let waiting = Waiting { finish, promise };
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let waiting = Waiting { finish, promise, counted: Counted(self.bytes.clone(), bytes) };
         if bytes >= LARGE {
             disk.run(Work::Flush, move || commit(vec![waiting]));
             return call;
         }
         let mut queue = self.queue();
         queue.waiting.push(waiting);
-        if !std::mem::replace(&mut queue.is_running, true) {
-            let committer = self.clone();
-            disk.run(Work::Flush, move || committer.run());
+        let was_running = std::mem::replace(&mut queue.is_running, true);
+        // A job that finds no thread is dropped in this call, and takes the lock.
+        drop(queue);
+        if !was_running {
+            let job = Job(Some(self.clone()));
+            disk.run(Work::Flush, move || job.run());
         }
         call
+    }
+
+    /// Whether so much waits that a client with files here should not add more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > MOST_BYTES
     }
 
     /// Commits until nothing waits.
@@ -81,18 +108,41 @@ impl Committer {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The job that commits until nothing waits. If it is dropped without a thread, the files that wait fail.
+struct Job(Option<Committer>);
+
+impl Job {
+    fn run(mut self) {
+        if let Some(committer) = self.0.take() {
+            committer.run();
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let Some(committer) = self.0.take() else { return };
+        let mut queue = committer.queue();
+        queue.is_running = false;
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        // Without their promises, the calls fail.
+        drop(waiting);
     }
 }
 
 /// Finishes each file, makes all durable that are whole, and gives the results.
 fn commit(batch: Vec<Waiting>) {
     let (mut sealed, mut promises) = (Vec::new(), Vec::new());
-    for Waiting { finish, promise } in batch {
+    for Waiting { finish, promise, counted } in batch {
         match catch_unwind(AssertUnwindSafe(finish)) {
             Ok(Ok(Complete::File(file))) => {
                 sealed.push(*file);
-                promises.push(promise);
+                promises.push((promise, counted));
             }
             Ok(Ok(Complete::Elsewhere)) => promise.keep(Ok(None)),
             Ok(Err(error)) => promise.keep(Err(error)),
@@ -103,7 +153,7 @@ fn commit(batch: Vec<Waiting>) {
     if sealed.is_empty() {
         return;
     }
-    for (promise, result) in promises.into_iter().zip(files::commit(sealed)) {
+    for ((promise, _counted), result) in promises.into_iter().zip(files::commit(sealed)) {
         promise.keep(result.map_err(NotStored::from));
     }
 }
@@ -197,6 +247,24 @@ mod tests {
         drop(release);
         assert!(result(&mut first).is_err());
         assert!(result(&mut second).unwrap().is_ok());
+    }
+
+    /// Regression: they waited for ever, as did each file behind them.
+    #[test]
+    fn files_that_no_thread_takes_fail() {
+        let Setting { committer, disk, .. } = setting(0);
+        let submit = |disk: &Disk| {
+            let finish: Finish = Box::new(|| Ok(Complete::Elsewhere));
+            committer.submit(disk, Ending { finish, bytes: SMALL })
+        };
+        let mut calls = [submit(&disk), submit(&disk)];
+        // The end of the disk drops the job, as does a system without threads.
+        drop(disk);
+        for call in &mut calls {
+            assert!(result(call).is_err());
+        }
+        let other = setting(1);
+        assert!(result(&mut submit(&other.disk)).unwrap().is_ok());
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub(crate) struct Announced {
     pub(crate) length: Option<u64>,
     /// The position at which the content begins.
     pub(crate) offset: u64,
-    /// Whether it is a link where a file is wanted.
-    pub(crate) is_refused_link: bool,
+    /// Whether it is a file. Nothing else is stored.
+    pub(crate) is_file: bool,
 }
 
 /// The destinations of the GETs that are open, by their number.
@@ -53,8 +53,6 @@ pub(crate) struct Destinations {
 /// A GET that is open.
 pub(crate) struct Open {
     pub(crate) destination: Destination,
-    /// Only a link that was listed as one is made: any other name stands for a file.
-    pub(crate) takes_link: bool,
     /// The path at the server, if an interrupted transfer of it is here.
     pub(crate) goes_on: Option<FilePathBox>,
 }
@@ -98,10 +96,11 @@ impl Place for Destinations {
     fn create(&mut self, target: &Target<'_>) -> io::Result<Create> {
         let (get, announced) = self.open.get_mut(&target.number).ok_or(ErrorKind::NotFound)?;
         let (length, offset) = (target.length, target.offset);
-        let is_refused_link = target.kind == FileKind::Link && !get.takes_link;
-        *announced = Some(Announced { length, offset, is_refused_link });
+        // Only files are asked for. A link could lead the files behind it elsewhere.
+        let is_file = target.kind == FileKind::File;
+        *announced = Some(Announced { length, offset, is_file });
         self.current = *announced;
-        if is_refused_link {
+        if !is_file {
             return Err(ErrorKind::PermissionDenied.into());
         }
         if let Some(name) = get.goes_on.take() {
@@ -119,9 +118,11 @@ impl Place for Destinations {
                     keep: true,
                     if_taken: IfTaken::Replace,
                 };
-                tree.check_room(path.as_path(), length.map_or(0, |length| length.saturating_sub(offset)))?;
-                let tree = tree.clone();
-                Ok(Box::new(move || tree.create(&wanted, None).map(Taker::File)))
+                let (tree, rest) = (tree.clone(), length.map_or(0, |length| length.saturating_sub(offset)));
+                Ok(Box::new(move || {
+                    tree.check_room(wanted.path.as_path(), rest)?;
+                    tree.create(&wanted, None).map(Taker::File)
+                }))
             }
         }
     }

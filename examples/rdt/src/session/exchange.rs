@@ -54,6 +54,9 @@ pub(crate) struct Ended {
     pub(crate) result: Result<Option<OsString>, Failure>,
     pub(crate) bytes: u64,
     pub(crate) started: Instant,
+    pub(crate) ended: Instant,
+    /// The number of content bytes that had left by then.
+    pub(crate) sent: u64,
 }
 
 /// The direction of content, as this side sees it.
@@ -89,6 +92,12 @@ pub(crate) struct SessionExchange<S, P> {
     pub(super) send_task: Option<SendTask>,
     pub(super) ended: VecDeque<Ended>,
     pub(super) has_ended: bool,
+    /// The time of the last turn.
+    pub(super) now: Instant,
+    /// The content bytes that have left.
+    pub(super) sent: u64,
+    /// The bytes of the files that are queued.
+    pub(super) queued_bytes: u64,
     /// The limit of the rate at which content is taken.
     pub(super) intake: Option<Intake>,
 }
@@ -163,6 +172,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             send_task: None,
             ended: VecDeque::new(),
             has_ended: false,
+            now: Instant::ZERO,
+            sent: 0,
+            queued_bytes: 0,
             intake: None,
         }
     }
@@ -195,6 +207,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             _ => 0,
         };
         [sent, self.receiving.as_ref().map_or(0, |receiving| receiving.file.taken())]
+    }
+
+    /// The content bytes that have left.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Whether content leaves.
@@ -242,6 +259,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
 
     /// Moves data once. Returns whether anything moved. The caller repeats it until nothing does.
     pub(crate) fn turn(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, reads_to_end: bool) -> bool {
+        self.now = now;
         let unread = connection.recv_chunk();
         let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
         let read = self.session.handle_input(unread.get(..offered).unwrap_or(unread));
@@ -301,7 +319,8 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
 
     pub(super) fn end(&mut self, kind: Kind, about: About, result: Result<Option<OsString>, Failure>, bytes: u64) {
         let About { number, path, started, .. } = about;
-        self.ended.push_back(Ended { kind, number, path, result, bytes, started });
+        let (ended, sent) = (self.now, self.sent);
+        self.ended.push_back(Ended { kind, number, path, result, bytes, started, ended, sent });
     }
 
     /// Reports the end of the peer's stream, or of the connection.

@@ -1,7 +1,7 @@
 //! The folders that a client makes. They come behind the files in them, which change their times of modification.
 
 use crate::disk::{Call, Disk, Work};
-use crate::files::{CommitError, IfTaken, SealError, Tree, Wanted, commit};
+use crate::files::{CommitError, IfTaken, SealError, Sealed, Tree, Wanted, commit};
 use crate::messages::error_text;
 use rdt_proto::files::{FileKind, FilePathBox, Metadata};
 
@@ -27,10 +27,10 @@ impl Folders {
         if self.waiting.is_empty() || self.making.is_some() {
             return false;
         }
-        let folders = std::mem::take(&mut self.waiting);
+        let mut folders = std::mem::take(&mut self.waiting);
         // The innermost first.
-        let make = move || folders.into_iter().rev().filter_map(|folder| folder.make().err()).collect();
-        self.making = Some(disk.call(Work::Write, make));
+        folders.reverse();
+        self.making = Some(disk.call(Work::Write, move || make(&folders)));
         true
     }
 
@@ -49,8 +49,34 @@ pub(super) struct Folder {
     pub(super) metadata: Metadata,
 }
 
+/// Makes folders in their order, many with one flush. Returns the failures.
+fn make(folders: &[Folder]) -> Vec<String> {
+    /// The most that share a flush. The folders above them are open meanwhile.
+    const MOST: usize = 256;
+    let mut failures = Vec::new();
+    for batch in folders.chunks(MOST) {
+        let (mut sealed, mut begun) = (Vec::new(), Vec::new());
+        for folder in batch {
+            match folder.seal() {
+                Ok(folder_sealed) => {
+                    sealed.push(folder_sealed);
+                    begun.push(folder);
+                }
+                Err(why) => failures.push(why),
+            }
+        }
+        for (folder, result) in begun.into_iter().zip(commit(sealed)) {
+            if let Err(CommitError::NotStored(error) | CommitError::NotDurable(error)) = result {
+                failures.push(folder.failed(&error_text(&error)));
+            }
+        }
+    }
+    failures
+}
+
 impl Folder {
-    fn make(&self) -> Result<(), String> {
+    /// Makes the folders above it.
+    fn seal(&self) -> Result<Sealed, String> {
         let wanted = Wanted {
             path: self.path.clone(),
             kind: FileKind::Folder,
@@ -60,17 +86,47 @@ impl Folder {
             keep: false,
             if_taken: IfTaken::Replace,
         };
-        let failed = |why: String| format!("cannot make the folder {} on this machine: {why}", self.path);
-        let sealed = self.tree.create(&wanted, None).map_err(|error| failed(error_text(&error)))?;
-        let sealed = sealed.seal(None).map_err(|error| match error {
-            SealError::Io(error) => failed(error_text(&error)),
-            SealError::DigestMismatch => failed("it has content".into()),
-        })?;
-        match commit(vec![sealed]).pop() {
-            Some(Err(CommitError::NotStored(error) | CommitError::NotDurable(error))) => {
-                Err(failed(error_text(&error)))
-            }
-            Some(Ok(_)) | None => Ok(()),
+        let incoming = self.tree.create(&wanted, None).map_err(|error| self.failed(&error_text(&error)))?;
+        incoming.seal(None).map_err(|error| match error {
+            SealError::Io(error) => self.failed(&error_text(&error)),
+            SealError::DigestMismatch => self.failed("it has content"),
+        })
+    }
+
+    fn failed(&self, why: &str) -> String {
+        format!("cannot make the folder {} on this machine: {why}", self.path)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::files::{Folder as Opened, TreeRules};
+    use rdt_proto::files::FilePath;
+    use std::os::unix::fs::MetadataExt;
+
+    /// More than share a flush, one of which cannot be made.
+    #[test]
+    fn each_folder_keeps_its_time_and_one_failure_leaves_the_others() {
+        const SECOND: i64 = 1_000_000_000;
+        let here = tempfile::tempdir().unwrap();
+        std::fs::write(here.path().join("file"), "x").unwrap();
+        let rules = TreeRules { preserve: true, ..TreeRules::default() };
+        let tree = Tree::new(Opened::open(here.path()).unwrap(), rules);
+        let mut paths: Vec<_> = (0..300).map(|at| format!("a/b/{at}")).collect();
+        paths.extend(["file", "a/b", "a"].map(str::to_owned));
+        let folder = |(at, path): (i64, &String)| Folder {
+            tree: tree.clone(),
+            path: FilePath::new(path).unwrap().into(),
+            metadata: Metadata { modified: Some(at * SECOND), mode: Some(0o750) },
+        };
+        let folders: Vec<_> = (1_000..).zip(&paths).map(folder).collect();
+        let failures = make(&folders);
+        assert!(matches!(&failures[..], [why] if why.starts_with("cannot make the folder file ")), "{failures:?}");
+        for (at, path) in (1_000..).zip(&paths).filter(|(_, path)| *path != "file") {
+            let metadata = here.path().join(path).metadata().unwrap();
+            assert_eq!((metadata.is_dir(), metadata.mtime(), metadata.mode() & 0o777), (true, at, 0o750), "{path}");
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::files::PeaksBuf;
 use crate::messages::error_text;
 use crate::progress::Step;
 use crate::progress_line::PathView;
-use rdt_proto::files::{FileKind, FilePath, FilePathBox};
+use rdt_proto::files::FilePathBox;
 use rdt_proto::ftp::{ErrorCode, StorageError};
 use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, VecDeque};
@@ -47,6 +47,8 @@ pub(crate) struct Get {
     done: u64,
     /// Whether the disk may have answered.
     is_due: bool,
+    /// Whether the server has sent a list that cannot be.
+    has_invalid_list: bool,
 }
 
 enum State {
@@ -76,6 +78,8 @@ enum Open {
     List {
         folder: Wanted,
         last: Option<FilePathBox>,
+        /// Whether the page has an entry.
+        has_entry: bool,
     },
 }
 
@@ -93,6 +97,7 @@ impl Get {
             total: 0,
             done: 0,
             is_due: false,
+            has_invalid_list: false,
         }
     }
 
@@ -114,7 +119,9 @@ impl Get {
     pub(crate) fn finish(mut self, took: Duration) -> Result<(), String> {
         if self.outcomes.has_failed() {
             // A connection that this side has ended leaves some.
-            self.outcomes.leave_out(self.waiting.len() + self.next.len() + self.pending.len() + self.open.len());
+            let left = self.waiting.len() + self.next.len() + self.pending.len() + self.open.len();
+            self.outcomes
+                .leave_out(left, format!("the connection has ended before {left} of the others: get them again"));
         }
         self.outcomes.finish(took)
     }
@@ -189,10 +196,7 @@ impl Get {
         let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks.as_peaks()) else { return false };
         let goes_on = (peaks.as_peaks().blocks() > 0).then(|| wanted.path.clone());
         let Some((wanted, _)) = self.next.pop_front() else { return false };
-        let takes_link = wanted.entry.as_ref().is_some_and(|entry| entry.kind == FileKind::Link);
-        exchange
-            .place
-            .insert(number, destinations::Open { destination: wanted.destination.clone(), takes_link, goes_on });
+        exchange.place.insert(number, destinations::Open { destination: wanted.destination.clone(), goes_on });
         self.open.insert(number, Open::Get { wanted, started: now });
         true
     }
@@ -230,10 +234,11 @@ impl Requests for Get {
             Answer::NotReceived { number, failure } => {
                 let announced = exchange.place.remove(number);
                 if let Some(Open::Get { wanted, .. }) = self.open.remove(&number) {
-                    let is_link = announced.is_some_and(|announced| announced.is_refused_link);
+                    let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
                         format!(
-                            "\"{}\" at {server} is a link out of its folder, or to no file: the server does not permit to follow it",
+                            "\"{}\" at {server} is a link out of its folder, or to no file: the server does not permit \
+                             to follow it",
                             wanted.path
                         )
                     } else {
@@ -248,22 +253,16 @@ impl Requests for Get {
                     self.handle_status(wanted, code, &status, server);
                 }
             }
-            Answer::Entry { number, entry } => {
-                if let Some(Open::List { folder, last }) = self.open.get_mut(&number) {
-                    *last = FilePath::new(&entry.path).ok().map(FilePathBox::from);
-                    let folder = folder.clone();
-                    self.want(&folder, entry);
-                }
-            }
-            Answer::Listed { number, has_more } => {
-                if let Some(Open::List { folder, last }) = self.open.remove(&number)
-                    && has_more
-                {
-                    self.pending.push_back(Pending::List { folder, last });
-                }
+            Answer::Entry { number, entry } => self.handle_entry(number, entry, server),
+            Answer::Listed { number, has_more } => self.handle_listed(number, has_more, server),
+            Answer::Leaving => {
+                let left = self.waiting.len() + self.next.len() + self.pending.len();
+                (self.waiting, self.next, self.pending) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+                self.outcomes
+                    .leave_out(left, format!("{server} is ending, {left} files are left: get them again later"));
             }
             // Answers to other requests.
-            Answer::Confirmed { .. } | Answer::NotSent { .. } | Answer::Leaving | Answer::Ended { .. } => {}
+            Answer::Confirmed { .. } | Answer::NotSent { .. } | Answer::Ended { .. } => {}
         }
     }
 
@@ -320,10 +319,11 @@ impl Requests for Get {
     fn gives_up(&self, exchange: &ClientExchange) -> bool {
         /// The bytes that are dropped before the connection ends instead.
         const MOST_DROPPED: u64 = 64 << 20;
-        exchange.failure_of_received().is_some_and(|(number, failure)| {
-            let is_full = matches!(failure, Failure::Storage(StorageError::NoSpace, _));
-            is_full || exchange.place.length_of(number).is_none_or(|length| length > MOST_DROPPED)
-        })
+        self.has_invalid_list
+            || exchange.failure_of_received().is_some_and(|(number, failure)| {
+                let is_full = matches!(failure, Failure::Storage(StorageError::NoSpace, _));
+                is_full || exchange.place.length_of(number).is_none_or(|length| length > MOST_DROPPED)
+            })
     }
 }
 

@@ -84,6 +84,10 @@ impl Items {
         outermost: &str,
         entry: walkdir::Result<walkdir::DirEntry>,
     ) -> Result<(), String> {
+        let found = entry.as_ref().map_or_else(walkdir::Error::path, |entry| Some(entry.path()));
+        if found.is_some_and(|path| is_beneath_hidden(root, path)) {
+            return Ok(());
+        }
         let entry = entry.map_err(|error| match (error.path().map(Path::to_owned), error.io_error()) {
             (Some(path), Some(io)) => cannot_read(&path, io),
             (Some(path), None) => format!("cannot read {} on this machine: links lead in a circle", path.display()),
@@ -91,9 +95,6 @@ impl Items {
         })?;
         let mut there = outermost.to_owned();
         let beneath = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if beneath.components().any(|component| component.as_os_str().to_str().is_some_and(is_hidden)) {
-            return Ok(());
-        }
         for component in beneath.components() {
             there.push('/');
             there.push_str(
@@ -114,6 +115,12 @@ impl Items {
         self.items.push(Item { source, path, length });
         Ok(())
     }
+}
+
+/// Whether `path` is a hidden folder of this program beneath `root`, or in one.
+fn is_beneath_hidden(root: &Path, path: &Path) -> bool {
+    let beneath = path.strip_prefix(root).unwrap_or(path);
+    beneath.components().any(|component| component.as_os_str().to_str().is_some_and(is_hidden))
 }
 
 /// The name of a file or folder, also of `.` and `..`.
@@ -219,6 +226,17 @@ mod tests {
         assert_eq!(failures.len(), 2);
         let expected = format!("cannot send {} as \"f\": another file has this name", paths[1].display());
         assert!(failures.iter().any(|why| why.starts_with(&expected)), "{failures:?}");
+    }
+
+    /// Regression: what could not be read in one was a failure.
+    #[test]
+    fn nothing_in_a_hidden_folder_is_sent_or_fails() {
+        let folder = folder(&["t/a", "t/.rdt/part", "t/b/.rdt/part"]);
+        symlink("nowhere", folder.path().join("t/.rdt/broken")).unwrap();
+        symlink(".", folder.path().join("t/b/.rdt/circle")).unwrap();
+        let (paths, failures) = found(&[folder.path().join("t")], None);
+        assert_eq!(paths, ["t/a", "t/b", "t"]);
+        assert!(failures.is_empty(), "{failures:?}");
     }
 
     #[test]

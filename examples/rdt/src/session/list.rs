@@ -2,24 +2,32 @@
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
+use crate::disk::{Call, Work};
 use crate::files::{EntryBuf, StatusBuf};
 use crate::messages;
+use crate::output;
 use crate::progress::Step;
 use rdt_proto::Instant;
-use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
+use rdt_proto::files::{FileKind, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The entries of a folder, or those beneath it that a pattern matches.
 pub(crate) struct List {
     /// `None`: the outermost one.
     folder: Option<FilePathBox>,
     is_recursive: bool,
-    /// What is printed of each entry.
-    print: Box<dyn FnMut(&EntryBuf)>,
+    /// Prints entries. It may block.
+    print: Arc<Print>,
+    /// What has arrived of a page.
+    page: Vec<EntryBuf>,
     state: State,
     failure: Option<String>,
 }
+
+/// Prints entries.
+type Print = dyn Fn(&[EntryBuf]) + Send + Sync;
 
 enum State {
     /// The next page is due, behind this entry.
@@ -33,12 +41,22 @@ enum State {
         number: u32,
         code: ErrorCode,
     },
+    /// A page is printed, and another is due behind this entry.
+    Printing {
+        call: Call<()>,
+        next: Option<FilePathBox>,
+    },
     Complete,
 }
 
 impl List {
-    pub(crate) fn new(folder: Option<FilePathBox>, is_recursive: bool, print: impl FnMut(&EntryBuf) + 'static) -> Self {
-        Self { folder, is_recursive, print: Box::new(print), state: State::Due(None), failure: None }
+    pub(crate) fn new(
+        folder: Option<FilePathBox>,
+        is_recursive: bool,
+        print: impl Fn(&[EntryBuf]) + Send + Sync + 'static,
+    ) -> Self {
+        let print = Arc::new(print);
+        Self { folder, is_recursive, print, page: Vec::new(), state: State::Due(None), failure: None }
     }
 
     pub(crate) fn failure(&mut self) -> Option<String> {
@@ -51,20 +69,33 @@ impl List {
     }
 
     /// Handles what is under the path. A file is a list of its own.
-    fn handle_look(&mut self, asked: u32, code: ErrorCode, answer: Answer, server: SocketAddr) {
+    fn handle_look(
+        &mut self,
+        exchange: &ClientExchange,
+        (asked, code): (u32, ErrorCode),
+        answer: Answer,
+        server: SocketAddr,
+    ) {
         match (answer, &self.folder) {
             (Answer::Status { number, status }, Some(path))
                 if number == asked && matches!(status.kind, FileKind::File | FileKind::Link) =>
             {
                 let StatusBuf { kind, metadata, length, digest, .. } = status;
-                (self.print)(&EntryBuf { kind, metadata, length, digest, path: path.clone() });
-                self.state = State::Complete;
+                self.page.push(EntryBuf { kind, metadata, length, digest, path: path.clone() });
+                self.print_page(exchange, None);
             }
             (Answer::Status { number, .. } | Answer::Refused { number, .. }, _) if number == asked => {
                 self.fail(server, code);
             }
             (_, _) => {}
         }
+    }
+
+    /// Prints the page on a thread, since the reader of the output may stall. The next page waits for that.
+    fn print_page(&mut self, exchange: &ClientExchange, next: Option<FilePathBox>) {
+        let (page, print) = (std::mem::take(&mut self.page), self.print.clone());
+        let call = exchange.disk().call(Work::Write, move || print(&page));
+        self.state = State::Printing { call, next };
     }
 
     fn name(&self) -> String {
@@ -74,12 +105,22 @@ impl List {
 
 impl Requests for List {
     fn advance(&mut self, _now: Instant, exchange: &mut ClientExchange) -> bool {
+        if let State::Printing { call, next } = &mut self.state {
+            if call.take().is_none() {
+                return false;
+            }
+            let next = next.take().filter(|_| output::failure().is_none());
+            self.state = next.map_or(State::Complete, |next| State::Due(Some(next)));
+            return true;
+        }
         let State::Due(last) = &self.state else { return false };
         let flags = if self.is_recursive { Flags::RECURSIVE } else { Flags::empty() };
         let [folder, after] = [&self.folder, last].map(|path| path.as_ref().map(FilePathBox::as_path));
         match exchange.session.list(folder, after, flags) {
             Ok(number) => {
-                self.state = State::Asked { number, last: None };
+                // Also the first entry of a page lies behind the last one of the page before.
+                let last = last.clone();
+                self.state = State::Asked { number, last };
                 true
             }
             Err(_) => false,
@@ -90,16 +131,29 @@ impl Requests for List {
 
     fn handle_answer(&mut self, _now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
         if let State::Looking { number: asked, code } = self.state {
-            return self.handle_look(asked, code, answer, server);
+            return self.handle_look(exchange, (asked, code), answer, server);
         }
         let State::Asked { number: asked, last } = &mut self.state else { return };
         match answer {
+            // They ascend, so that no list goes on for ever.
+            Answer::Entry { number, entry }
+                if number == *asked && last.as_ref().is_some_and(|last| entry.path <= *last) =>
+            {
+                self.state = State::Complete;
+                self.failure = Some(format!("{server} sent an invalid list: do not trust it"));
+            }
             Answer::Entry { number, entry } if number == *asked => {
-                (self.print)(&entry);
-                *last = FilePath::new(&entry.path).ok().map(FilePathBox::from);
+                *last = Some(entry.path.clone());
+                self.page.push(entry);
             }
             Answer::Listed { number, has_more } if number == *asked => {
-                self.state = if has_more { State::Due(last.take()) } else { State::Complete };
+                if has_more && self.page.is_empty() {
+                    self.state = State::Complete;
+                    self.failure = Some(format!("{server} sent an invalid list: do not trust it"));
+                } else {
+                    let next = last.take().filter(|_| has_more);
+                    self.print_page(exchange, next);
+                }
             }
             Answer::Refused { number, code } if number == *asked => {
                 let looked = self.folder.as_ref().map(|path| exchange.session.stat(path.as_path(), Flags::empty()));

@@ -16,6 +16,7 @@ pub(crate) enum Direction {
     Get,
 }
 
+#[derive(Clone)]
 pub(crate) struct Outcomes {
     direction: Direction,
     /// What the user calls all of it.
@@ -149,10 +150,12 @@ impl Outcomes {
     }
 
     /// Files to which no request has come.
-    pub(crate) fn leave_out(&mut self, files: usize) {
-        if files > 0 {
+    pub(crate) fn leave_out(&mut self, files: usize, why: String) {
+        if files > 0 && self.is_single {
+            self.failures.push(why);
+        } else if files > 0 {
             self.failed += files as u64;
-            to_stderr(format_args!("the connection has ended before {files} of the others: get them again"));
+            to_stderr(why);
         }
     }
 

@@ -6,7 +6,8 @@
 //!                                          └── the same ──→ skipped
 //! ```
 //!
-//! The next files are opened, and asked for, while one is sent. So many small files need no round trip each.
+//! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
+//! trip each.
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
@@ -296,12 +297,17 @@ impl Requests for Put {
                 self.asked.insert(number, Some(Reply::Status(status)));
                 self.is_due = true;
             }
+            Answer::Leaving => {
+                let left = self.waiting.len() + self.next.len();
+                (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
+                self.outcomes
+                    .leave_out(left, format!("{server} is ending, {left} files are left: send them again later"));
+            }
             // Answers to other requests.
             Answer::Received { .. }
             | Answer::NotReceived { .. }
             | Answer::Entry { .. }
             | Answer::Listed { .. }
-            | Answer::Leaving
             | Answer::Ended { .. } => {}
         }
     }

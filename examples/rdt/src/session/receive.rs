@@ -55,13 +55,14 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 }
             }
             ReceiveTask::Commit { digest } => {
-                let queued: u64 = self.queued.iter().map(|queued| queued.bytes).sum();
-                if queued > MOST_QUEUED_BYTES {
+                let has_most = self.queued_bytes > MOST_QUEUED_BYTES || self.committer.is_full();
+                if has_most && !self.queued.is_empty() {
                     return false;
                 }
                 let (about, bytes) = (receiving.about.clone(), receiving.file.taken());
                 let Some(completed) = receiving.file.complete(digest, &self.committer) else { return false };
                 completed.map(|call| {
+                    self.queued_bytes += bytes;
                     self.queued.push_back(Queued { call, about, bytes });
                     self.receiving = None;
                     ReceiveAnswer::Queued
@@ -118,6 +119,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         let Some(queued) = self.queued.front_mut() else { return false };
         let Some(result) = queued.call.take() else { return false };
         let Some(Queued { about, bytes, .. }) = self.queued.pop_front() else { return false };
+        self.queued_bytes -= bytes;
         let (committed, result) = match result.unwrap_or_else(|error| Err(NotStored::Failed(error))) {
             Ok(stored_as) => (Committed::Durable, Ok(stored_as)),
             Err(NotStored::Failed(error)) => {

@@ -9,7 +9,7 @@ use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::Connection;
-use rdt_proto::files::{FileSession, MESSAGE_HEADER, SendAnswer, SendRequest, data_header};
+use rdt_proto::files::{FileSession, Flags, MESSAGE_HEADER, SendAnswer, SendRequest, data_header};
 use rdt_proto::ftp::StorageError;
 use std::io;
 
@@ -32,11 +32,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 }
                 SendRequest::Stat { flags, path } => {
                     let job = self.place.stat(path, flags);
-                    (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(Work::Read, job)))))
+                    (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(work_of(flags), job)))))
                 }
                 SendRequest::List { flags, folder, after } => {
                     let job = self.place.list(folder, after, flags);
-                    (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(Work::Read, job)))))
+                    (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(work_of(flags), job)))))
                 }
                 _ => return self.answer_send(SendAnswer::Failed(StorageError::Failed)),
             };
@@ -146,6 +146,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 let read = u32::try_from(count).unwrap_or(u32::MAX);
                 header.copy_from_slice(&data_header(read));
                 *bytes += u64::from(read);
+                self.sent += u64::from(read);
                 match connection.commit(MESSAGE_HEADER + count) {
                     Ok(()) => self.answer_send(SendAnswer::Read(read)),
                     Err(error) => self.fail_send(None, &io::Error::other(error)),
@@ -184,4 +185,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             }
         }
     }
+}
+
+/// The kind of work of a look-up. With digests it reads whole files.
+fn work_of(flags: Flags) -> Work {
+    if flags.intersects(Flags::DIGEST | Flags::KEEP) { Work::Hash } else { Work::Read }
 }

@@ -114,6 +114,22 @@ fn a_server_that_ends_finishes_the_files_that_it_has_begun() {
     assert_eq!((leftovers(&place.server("")), place.server(".rdt").exists()), (0, false));
 }
 
+/// Regression: the sum had no time, and so a rate of terabytes.
+#[test]
+fn a_client_that_is_stopped_says_how_long_it_took() {
+    let place = Place::new();
+    write_tree(|name| place.client(name));
+    let server = place.serve(&[]);
+    let mut client = place.put(&place.client("tree"), &server.address, &["--rate", "4M", "--json"]);
+    client.expect(r#""type":"result""#);
+    client.interrupt();
+    let (code, said) = client.end();
+    assert_eq!(code, 130, "{said}");
+    let sum = said.lines().find(|line| line.contains(r#""type":"sum""#)).unwrap();
+    let sum: serde_json::Value = serde_json::from_str(sum).unwrap();
+    assert!(sum["files"].as_u64() > Some(0) && sum["seconds"].as_f64() > Some(0.0), "{said}");
+}
+
 #[test]
 fn files_that_vanish_or_change_fail_alone() {
     let place = Place::new();

@@ -37,7 +37,7 @@ fn a_file_larger_than_the_free_space_is_not_received() {
     let (code, said) = place.get("a", &server.address, &[]).end();
     let path = place.client("a");
     let expected = format!("rdt: cannot write {} on this machine: 15.00 TiB do not fit: ", path.display());
-    assert!(code == 1 && said.starts_with(&expected), "{said}");
+    assert!(code == 1 && said.contains(&expected), "{said}");
     assert!(said.ends_with(" free on the disk: make room, or give an --output on another disk\n"), "{said}");
     server.running.expect("cancelled by the client");
 }

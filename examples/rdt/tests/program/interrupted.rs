@@ -337,8 +337,8 @@ fn a_hundred_interrupted_transfers_of_200_mb_go_on() {
         again.sort_unstable();
         let middle = times.len() / 2;
         println!(
-            "{way:?}, {killed:?} killed: {rounds} rounds, {complete} of them killed before or behind its content; moved again: \
-             median {:?}, most {:?} bytes; until it goes on: median {:?}, most {:?}",
+            "{way:?}, {killed:?} killed: {rounds} rounds, {complete} of them killed before or behind its content; moved \
+             again: median {:?}, most {:?} bytes; until it goes on: median {:?}, most {:?}",
             again.get(middle),
             again.last(),
             times.get(middle),

@@ -60,17 +60,32 @@ fn a_drop_box_stores_what_asks_before() {
     let server = place.serve(&["--write-only"]);
     // STAT comes before each of these.
     let bytes = content(6 << 20);
-    fs::create_dir(place.client("tree")).unwrap();
-    for name in ["large", "tree/a", "tree/b"] {
-        fs::write(place.client(name), &bytes).unwrap();
+    fs::write(place.client("large"), &bytes).unwrap();
+    for options in [&[][..], &["--update"], &["--verify"]] {
+        place.put(&place.client("large"), &server.address, options).expect_end(0, "stored \"large\"");
     }
-    place.put(&place.client("large"), &server.address, &[]).expect_end(0, "stored \"large\"");
-    for option in ["--update", "--verify"] {
-        place.put(&place.client("tree"), &server.address, &[option]).expect_end(0, "stored 2 files");
+    // Two of the files have other names, since theirs was taken.
+    assert_eq!(Place::names(&place.server("")).len(), 3);
+    assert!(fs::read(place.server("large")).unwrap() == bytes && !place.server(".rdt").exists());
+}
+
+/// Regression: the answers to folders, to names beneath a name, and to uploads that went on told what is there.
+#[test]
+fn a_drop_box_takes_no_folders() {
+    let place = Place::new();
+    let server = place.serve(&["--write-only"]);
+    fs::write(place.server("file"), "old").unwrap();
+    fs::create_dir(place.server("folder")).unwrap();
+    fs::write(place.client("new"), "new").unwrap();
+    fs::create_dir(place.client("empty")).unwrap();
+    for name in ["file", "folder", "free"] {
+        for (what, name) in [("new", format!("{name}/x")), ("empty", name.to_owned())] {
+            let (code, said) = place.put(&place.client(what), &server.address, &["--name", &name]).end();
+            assert!(code == 1 && said.contains("it does not permit that"), "{said}");
+        }
     }
-    // Two of the files have other names, since theirs were taken.
-    assert_eq!(Place::names(&place.server("tree")).len(), 4);
-    assert!(fs::read(place.server("tree/a")).unwrap() == bytes && !place.server(".rdt").exists());
+    assert_eq!(Place::names(&place.server("")), ["file", "folder"]);
+    assert!(Place::names(&place.server("folder")).is_empty());
 }
 
 #[test]
@@ -209,4 +224,19 @@ fn clients_of_the_session_with_one_request_are_served() {
     bench.expect_end(0, "");
     put.expect_end(0, "stored 200 files");
     run(&["ls", &server.address]).expect_end(0, "tree/");
+}
+
+/// Regression: an upload of the session with one request took the name of the hidden folder, and no part was kept then.
+#[test]
+fn no_session_stores_under_the_name_of_the_hidden_folder() {
+    let place = Place::new();
+    fs::write(place.client("new"), "new").unwrap();
+    for profile in [&[][..], &["--profile", "rostov"]] {
+        let server = place.serve(profile);
+        for name in [".rdt", ".RDT", ".Rdt"] {
+            let options = [profile, &["--name", name]].concat();
+            place.put(&place.client("new"), &server.address, &options).expect_end(1, "it does not allow this name");
+        }
+    }
+    assert!(Place::names(&place.server("")).is_empty() && !place.server(".rdt").exists());
 }

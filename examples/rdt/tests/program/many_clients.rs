@@ -106,6 +106,7 @@ fn the_kernel_restricts_a_server_if_it_has_landlock() {
     }
 }
 
+/// Regression: the name had two pairs of quotation marks, and a number of files had some as well.
 #[test]
 fn a_host_has_no_more_connections_than_its_limit() {
     let place = Place::new();
@@ -114,10 +115,13 @@ fn a_host_has_no_more_connections_than_its_limit() {
     write_large(&place.client("large"));
     let mut first = place.put(&place.client("large"), &server.address, &SLOW);
     first.expect_progress();
-    std::fs::write(place.client("small"), b"small").unwrap();
+    let others = ["small", "other"].map(|name| place.client(name).to_str().unwrap().to_owned());
+    others.iter().for_each(|path| std::fs::write(path, "small").unwrap());
+    let third = run(&["put", &others[0], &others[1], &server.address, "--timeout", "3"]);
     let mut second = place.put(&place.client("small"), &server.address, &["--timeout", "3"]);
     second.expect("is busy: trying again");
-    second.expect_end(1, "it is busy; try again later");
+    second.expect_end(1, " refused \"small\": it is busy; try again later");
+    third.expect_end(1, " refused 2 files: it is busy; try again later");
     first.kill();
 }
 
@@ -132,6 +136,23 @@ fn clients_that_are_turned_away_after_the_handshake_try_again() {
     let clients = names.map(|name| place.put(&place.client(name), &server.address, &["--timeout", "60"]));
     clients.into_iter().for_each(|client| client.expect_end(0, "stored"));
     assert_eq!(Place::names(&place.server("")), names);
+}
+
+/// Regression: each attempt reported the same files again.
+#[test]
+#[cfg(unix)]
+fn a_client_that_tries_again_reports_each_failure_once() {
+    let place = Place::new();
+    let server = place.serve(&["--per-host", "1"]);
+    std::fs::create_dir(place.client("tree")).unwrap();
+    std::fs::write(place.client("tree/a"), "a").unwrap();
+    std::os::unix::fs::symlink("nowhere", place.client("tree/broken")).unwrap();
+    let clients = [(); 4].map(|()| place.put(&place.client("tree"), &server.address, &["--timeout", "60"]));
+    for client in clients {
+        let (code, said) = client.end();
+        assert_eq!((code, said.matches("tree/broken on this machine").count()), (1, 1), "{said}");
+        assert!(said.contains("1 of 2 files were not transferred"), "{said}");
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn sigterm_lets_running_transfers_end_and_refuses_new_clients() {
     server.running.expect("ending: no new clients; running transfers: 1, for at most 100 s");
     std::fs::write(place.client("new"), "new").unwrap();
     let new = place.put(&place.client("new"), &server.address, &["--timeout", "2"]);
-    new.expect_end(1, "it is busy; try again later");
+    new.expect_end(1, " refused \"new\": it is busy; try again later");
     expect_stored(&place, "running", running);
     server.running.expect_end(0, "put \"running\": stored");
     assert_eq!(Place::names(&place.server("")), ["running"]);

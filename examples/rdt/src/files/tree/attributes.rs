@@ -75,15 +75,21 @@ fn set_mode(_file: &File, _mode: Option<u16>) -> io::Result<()> {
 }
 
 /// Sets the permission bits of a folder, and the time of its last modification. Its owner can always use it, so that
-/// files can follow. Its special bits stay.
+/// files can follow. Its special bits stay, and one that was there is not opened to more users.
 #[cfg(unix)]
-pub(super) fn set_of_folder(parent: &cap_std::fs::Dir, name: &std::ffi::OsStr, metadata: Metadata) -> io::Result<()> {
+pub(super) fn set_of_folder(
+    parent: &cap_std::fs::Dir,
+    name: &std::ffi::OsStr,
+    metadata: Metadata,
+    is_new: bool,
+) -> io::Result<()> {
     use cap_std::fs::{Permissions, PermissionsExt};
     use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
     const SECOND: i64 = 1_000_000_000;
     if let Some(mode) = metadata.mode {
-        let special = parent.metadata(name)?.permissions().mode() & !u32::from(MODE) & 0o7777;
-        parent.set_permissions(name, Permissions::from_mode(special | u32::from(mode & MODE) | 0o700))?;
+        let there = parent.metadata(name)?.permissions().mode() & 0o7777;
+        let (special, most) = (there & !u32::from(MODE), if is_new { MODE.into() } else { there });
+        parent.set_permissions(name, Permissions::from_mode(special | u32::from(mode & MODE) & most | 0o700))?;
     }
     let Some(modified) = metadata.modified else { return Ok(()) };
     let last_modification = Timespec { tv_sec: modified.div_euclid(SECOND), tv_nsec: modified.rem_euclid(SECOND) };
@@ -93,7 +99,7 @@ pub(super) fn set_of_folder(parent: &cap_std::fs::Dir, name: &std::ffi::OsStr, m
 }
 
 #[cfg(not(unix))]
-pub(super) fn set_of_folder(_: &cap_std::fs::Dir, _: &std::ffi::OsStr, _: Metadata) -> io::Result<()> {
+pub(super) fn set_of_folder(_: &cap_std::fs::Dir, _: &std::ffi::OsStr, _: Metadata, _: bool) -> io::Result<()> {
     Ok(())
 }
 

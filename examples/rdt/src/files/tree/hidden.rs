@@ -1,5 +1,6 @@
 //! The hidden folder of a tree. It is made when it is needed, and removed when it is empty.
 
+use super::super::source::without_waiting;
 use super::names::HIDDEN;
 use cap_std::fs::{Dir, OpenOptions};
 use std::fs::File;
@@ -7,8 +8,8 @@ use std::io::{self, ErrorKind};
 
 /// Opens the hidden folder if it is there.
 ///
-/// Whoever writes into it can make the program store or send other bytes than it says. So it must be a folder of this
-/// user that no other one may write to.
+/// A change of its files can make the program store or send other bytes than it says. So it must be a folder of this
+/// user that no other user may write to.
 pub(super) fn open(outermost: &Dir) -> io::Result<Dir> {
     if !outermost.symlink_metadata(HIDDEN)?.is_dir() {
         return Err(io::Error::new(ErrorKind::PermissionDenied, "the hidden folder is not a folder"));
@@ -45,8 +46,20 @@ pub(super) fn remove_if_empty(outermost: &Dir) {
 
 /// Opens a file of the folder.
 pub(super) fn open_file(hidden: &Dir, name: &str, options: &OpenOptions) -> io::Result<File> {
-    let file = hidden.open_with(name, options)?.into_std();
-    if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+    let file = hidden.open_with(name, without_waiting(&mut options.clone()))?.into_std();
+    let metadata = file.metadata()?;
+    // A file with another name would change under that name as well.
+    if metadata.is_file() && has_one_name(&metadata) { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+}
+
+#[cfg(unix)]
+fn has_one_name(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) <= 1
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_metadata: &std::fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(unix)]

@@ -1,10 +1,9 @@
 //! A file that leaves.
 
-use super::super::source::{Version, without_waiting};
+use super::super::source::{Version, open_named, without_waiting};
 use super::block_tree::{BlockTree, block_value, common_border, hash};
 use super::remembered::{FileVersion, LEAST, Remembered, Values};
 use super::{Tree, attributes};
-use crate::messages::error_text;
 use blake3::hazmat::ChainingValue;
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::{BLOCK_BYTES, Digest, FileKind, FilePath, Metadata, Peaks};
@@ -63,28 +62,9 @@ impl Outgoing {
         Ok(outgoing)
     }
 
-    /// Opens a file or a link that the user named. The error is a message for the user.
+    /// Opens a file that the user named. The error is a message for the user.
     pub(crate) fn file(path: &Path) -> Result<Self, String> {
-        let cannot =
-            |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
-        let explain = |error: io::Error| {
-            let advice = match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
-                ErrorKind::PermissionDenied => "check its permissions",
-                _ => "try again, or copy it elsewhere first",
-            };
-            cannot(&error_text(&error), advice)
-        };
-        let metadata = std::fs::metadata(path).map_err(explain)?;
-        if metadata.is_dir() {
-            return Err(cannot("it is a folder", "give a file in it"));
-        }
-        if !metadata.is_file() {
-            return Err(cannot("it is not a regular file", "copy its content into one first"));
-        }
-        let mut options = std::fs::OpenOptions::new();
-        let file = without_waiting(options.read(true)).open(path);
-        file.and_then(|file| Self::new(file, Remembered::of_user())).map_err(explain)
+        open_named(path, |file| Self::new(file, Remembered::of_user()))
     }
 
     /// A symbolic link with this target.

@@ -83,8 +83,8 @@ impl Parts {
         matches!(self.state().in_use.get(key), Some(Use::Sealed))
     }
 
-    /// Waits until content that is complete has its name, so that a request can go on with it. At most two threads wait,
-    /// so that a slow flush holds up no other request, and each for five seconds.
+    /// Waits until content that is complete has its name, so that a request can go on with it. At most two threads
+    /// wait, so that a slow flush holds up no other request, and each for five seconds.
     pub(super) fn wait_for_sealed(&self, key: &Key) {
         const MOST: usize = 2;
         const LIMIT: Duration = Duration::from_secs(5);
@@ -110,11 +110,9 @@ impl Parts {
     /// Removes a part. Does nothing if a newer request has it.
     pub(super) fn remove(&self, part: &Part) {
         let mut state = self.state();
-        if let Some(Use::Open(files)) = state.in_use.get(&part.key)
-            && Arc::ptr_eq(files, &part.files)
-        {
+        // A newer request takes the files first, and the place in the table then.
+        if Self::end(&mut state, part) {
             self.delete(&part.key);
-            Self::end(&mut state, part);
         }
     }
 

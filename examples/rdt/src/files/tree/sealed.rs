@@ -103,10 +103,10 @@ impl Sealed {
         let (folder, name) = (&self.place.parent, self.place.name());
         if let SealedContent::Folder(metadata) = &self.content {
             if self.tree.folders().make_folder(&self.place)? {
-                attributes::set_of_folder(folder, name, *metadata)?;
+                attributes::set_of_folder(folder, name, *metadata, true)?;
             } else if self.if_taken == IfTaken::Replace {
                 // The files in it, which come first, may have made it. One of another user stays as it is.
-                let _ = attributes::set_of_folder(folder, name, *metadata);
+                let _ = attributes::set_of_folder(folder, name, *metadata, false);
             }
             return Ok(None);
         }

@@ -88,11 +88,39 @@ impl Get {
             Pending::List { folder, last } => {
                 let after = last.as_ref().map(FilePathBox::as_path);
                 let asked = exchange.session.list(Some(folder.path.as_path()), after, Flags::RECURSIVE | digest);
-                (asked, Open::List { folder, last })
+                (asked, Open::List { folder, last, has_entry: false })
             }
         };
         // The session is ready.
         asked.is_ok_and(|number| self.open.insert(number, open).is_none())
+    }
+
+    /// Handles an entry of a list. They ascend, so that no list goes on for ever.
+    pub(super) fn handle_entry(&mut self, number: u32, entry: EntryBuf, server: SocketAddr) {
+        let Some(Open::List { folder, last, has_entry }) = self.open.get_mut(&number) else { return };
+        let is_beneath = entry.path.strip_prefix(&*folder.path).is_some_and(|rest| rest.starts_with('/'));
+        if !is_beneath || last.as_ref().is_some_and(|last| entry.path <= *last) {
+            return self.end_list(server);
+        }
+        (*last, *has_entry) = (Some(entry.path.clone()), true);
+        let folder = folder.clone();
+        self.want(&folder, entry);
+    }
+
+    /// Handles the end of a list, or of a page of it.
+    pub(super) fn handle_listed(&mut self, number: u32, has_more: bool, server: SocketAddr) {
+        let Some(Open::List { folder, last, has_entry }) = self.open.remove(&number) else { return };
+        match (has_more, has_entry) {
+            (true, true) => self.pending.push_back(Pending::List { folder, last }),
+            (true, false) => self.end_list(server),
+            (false, _) => {}
+        }
+    }
+
+    fn end_list(&mut self, server: SocketAddr) {
+        if !std::mem::replace(&mut self.has_invalid_list, true) {
+            self.outcomes.fail(format!("{server} sent an invalid list: do not trust it"));
+        }
     }
 
     /// Wants an entry of a folder, in the same place beneath its destination.
@@ -106,6 +134,10 @@ impl Get {
         else {
             return self.outcomes.fail(format!("\"{}\" has too long a path for this machine", entry.path));
         };
+        if !matches!(entry.kind, FileKind::File | FileKind::Folder) {
+            let why = "is there a link that leads to no file of its folder, or is unknown: it is left out";
+            return self.outcomes.fail(format!("\"{}\" {why}", entry.path));
+        }
         if entry.kind == FileKind::Folder {
             return self.folders.push(Folder { tree: tree.clone(), path: local, metadata: entry.metadata });
         }

@@ -4,7 +4,7 @@ use super::super::destinations::Destination;
 use super::super::outcome::Direction;
 use super::*;
 use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
-use rdt_proto::files::Metadata;
+use rdt_proto::files::{FileKind, FilePath, Metadata};
 
 /// A client that wants the folder `a/tree` as `copy`, with the entries of a list of the server.
 fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
@@ -31,9 +31,36 @@ fn wanted(get: &Get, here: &tempfile::TempDir) -> Vec<(String, String)> {
 #[test]
 fn entries_keep_their_places_beneath_the_folder() {
     let (get, here) = wanting(&[("a/tree/b/c", FileKind::File), ("a/tree/d", FileKind::Link)]);
-    let expected = [("a/tree/b/c", "copy/b/c"), ("a/tree/d", "copy/d")];
+    let expected = [("a/tree/b/c", "copy/b/c")];
     assert_eq!(wanted(&get, &here), expected.map(|(one, other)| (one.to_owned(), other.to_owned())));
-    assert_eq!((get.total, get.outcomes.count()), (10, 0));
+    assert_eq!((get.total, get.outcomes.count()), (5, 1), "the link is left out, and has a line");
+}
+
+/// Regression: a server that repeated an entry for ever was asked for ever, and a link to `..` led the files behind it
+/// out of the folder.
+#[test]
+fn a_list_that_does_not_ascend_ends_the_session() {
+    let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
+    for (entries, is_valid) in [
+        (&["a/tree/b", "a/tree/c"][..], true),
+        (&["a/tree/b", "a/tree/b"], false),
+        (&["a/tree/c", "a/tree/b"], false),
+        (&["a/other"], false),
+        (&[], false),
+    ] {
+        let (mut get, here) = wanting(&[]);
+        let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
+        let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
+        let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
+        let folder = Wanted { path: path("a/tree"), destination, entry: None, is_folder_here: false };
+        get.open.insert(7, Open::List { folder, last: None, has_entry: false });
+        for name in entries {
+            let (metadata, path) = (Metadata::default(), path(name));
+            get.handle_entry(7, EntryBuf { kind: FileKind::File, metadata, length: 5, digest: None, path }, server);
+        }
+        get.handle_listed(7, true, server);
+        assert_eq!(get.has_invalid_list, !is_valid, "{entries:?}");
+    }
 }
 
 /// A server may name what it likes.
