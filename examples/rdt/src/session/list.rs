@@ -47,6 +47,8 @@ enum State {
         next: Option<FilePathBox>,
     },
     Complete,
+    /// The server sent what cannot be, and may go on with it for ever.
+    Invalid,
 }
 
 impl List {
@@ -66,6 +68,11 @@ impl List {
     fn fail(&mut self, server: SocketAddr, code: ErrorCode) {
         self.state = State::Complete;
         self.failure = Some(format!("{server} did not list {}: {}", self.name(), messages::refusal(code)));
+    }
+
+    fn end_invalid(&mut self, server: SocketAddr) {
+        self.state = State::Invalid;
+        self.failure = Some(format!("{server} sent an invalid list: do not trust it"));
     }
 
     /// Handles what is under the path. A file is a list of its own.
@@ -139,8 +146,7 @@ impl Requests for List {
             Answer::Entry { number, entry }
                 if number == *asked && last.as_ref().is_some_and(|last| entry.path <= *last) =>
             {
-                self.state = State::Complete;
-                self.failure = Some(format!("{server} sent an invalid list: do not trust it"));
+                self.end_invalid(server);
             }
             Answer::Entry { number, entry } if number == *asked => {
                 *last = Some(entry.path.clone());
@@ -148,8 +154,7 @@ impl Requests for List {
             }
             Answer::Listed { number, has_more } if number == *asked => {
                 if has_more && self.page.is_empty() {
-                    self.state = State::Complete;
-                    self.failure = Some(format!("{server} sent an invalid list: do not trust it"));
+                    self.end_invalid(server);
                 } else {
                     let next = last.take().filter(|_| has_more);
                     self.print_page(exchange, next);
@@ -192,7 +197,43 @@ impl Requests for List {
         format!("the list of {}", self.name())
     }
 
+    fn gives_up(&self, _exchange: &ClientExchange) -> bool {
+        matches!(self.state, State::Invalid)
+    }
+
     fn aftermath(&self) -> &'static str {
         "try again"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::session::committer::Committer;
+    use crate::session::destinations::Destinations;
+    use crate::session::exchange::SessionExchange;
+    use mio::{Poll, Token, Waker};
+    use rdt_proto::files::{FileClient, FilePath, Metadata};
+
+    /// Regression: the client waited for the end of a list that repeated an entry for ever.
+    #[test]
+    fn a_list_that_does_not_ascend_is_given_up() {
+        let poll = Poll::new().unwrap();
+        let (disk, _finished) = Disk::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()), 1);
+        let mut exchange = SessionExchange::new(FileClient::new(), Destinations::default(), disk, Committer::default());
+        let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
+        for (entries, is_valid) in [(&["a", "b", "b/c"][..], true), (&["a", "a"], false), (&["b", "a"], false)] {
+            let mut list = List::new(None, false, |_| {});
+            list.state = State::Asked { number: 7, last: None };
+            for name in entries {
+                let path = FilePath::new(name).unwrap().into();
+                let (kind, metadata) = (FileKind::File, Metadata::default());
+                let entry = EntryBuf { kind, metadata, length: 5, digest: None, path };
+                list.handle_answer(Instant::ZERO, &mut exchange, Answer::Entry { number: 7, entry }, server);
+            }
+            assert_eq!(list.gives_up(&exchange), !is_valid, "{entries:?}");
+            assert_eq!(list.failure().is_some(), !is_valid, "{entries:?}");
+        }
     }
 }
