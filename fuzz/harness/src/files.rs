@@ -74,6 +74,8 @@ struct Host<S> {
     /// The length of the unfinished file that storage holds.
     part: Option<u64>,
     queued: u32,
+    /// The bytes that storage has not sent of the open file. One of unknown length ends, too.
+    unread: u64,
     /// The output that is not decoded yet.
     sent: Vec<u8>,
     /// The session has ended its direction.
@@ -89,6 +91,7 @@ impl<S: FileSession> Host<S> {
             sending: None,
             part: None,
             queued: 0,
+            unread: 0,
             sent: Vec::new(),
             is_over: false,
         }
@@ -235,7 +238,10 @@ impl<S: FileSession> Host<S> {
             (Reply::Fits | Reply::Fails(_), None | Some(Sending::Open)) => {
                 SentSample::Opened { length: Some(9), offset: 0 }
             }
-            (_, Some(Sending::Read(len))) => SentSample::Read(u16::try_from(len.min(5)).unwrap_or(5)),
+            (_, Some(Sending::Read(len))) => {
+                let most = self.unread.min(len.into()).min(5);
+                SentSample::Read(u16::try_from(most).unwrap_or(5))
+            }
             (_, Some(Sending::Digest)) => SentSample::Digest(Digest::default()),
             (_, Some(Sending::Stat)) => SentSample::Status,
             (_, Some(Sending::List)) => SentSample::Listing,
@@ -270,9 +276,14 @@ impl<S: FileSession> Host<S> {
             return;
         }
         self.sending = None;
-        if let SendAnswer::Read(len @ 1..) = answer {
-            self.sent.extend(rdt_proto::files::data_header(len));
-            self.sent.resize(self.sent.len() + len as usize, 7);
+        match answer {
+            SendAnswer::Opened { length, offset, .. } => self.unread = length.unwrap_or(100).saturating_sub(offset),
+            SendAnswer::Read(len @ 1..) => {
+                self.unread = self.unread.saturating_sub(len.into());
+                self.sent.extend(rdt_proto::files::data_header(len));
+                self.sent.resize(self.sent.len() + len as usize, 7);
+            }
+            _ => {}
         }
     }
 
