@@ -147,6 +147,25 @@ fn a_client_that_closes_within_a_message_ends_the_session() {
     }
 }
 
+/// Regression: content after the end of the stream stayed unconsumed, and the session never ended.
+#[test]
+fn content_after_the_end_of_the_stream_is_dropped() {
+    let mut server = server();
+    input(&mut server, &[put_from(0, None)]);
+    assert!(matches!(server.poll_receive(), Some(ReceiveRequest::Create(_))));
+    server.answer_receive(ReceiveAnswer::Created).unwrap();
+    let header = data_header(100);
+    assert_eq!(server.handle_input(&header), header.len());
+    server.handle_peer_closed();
+    assert!(matches!(server.poll_receive(), Some(ReceiveRequest::Discard(_))));
+    server.answer_receive(ReceiveAnswer::Discarded).unwrap();
+    assert_eq!(server.handle_input(&[5; 100]), 100);
+    let error = SessionMessage::Error { number: 0, code: ErrorCode::Cancelled };
+    assert_eq!(output(&mut server, usize::MAX), bytes(&[error]));
+    assert_eq!(server.poll_output(), Some(FileOutput::Close));
+    assert!(server.is_done());
+}
+
 /// Regression: the file was discarded, since its END waited for storage when the stream ended.
 #[test]
 fn a_file_that_is_whole_when_the_stream_ends_is_received() {

@@ -15,7 +15,11 @@ impl FileServer {
     /// Processes content. Returns how many bytes are consumed, and whether more input may be processed.
     fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
         let len = self.reader.content_in(input.len());
-        let Some(Put { incoming, .. }) = &mut self.receiving else { return (0, false) };
+        let Some(Put { incoming, .. }) = &mut self.receiving else {
+            // The end of the stream has ended the PUT, and yet more came.
+            self.reader.consume(len);
+            return (len, len > 0);
+        };
         if incoming.is_exceeded_by(len) {
             self.refuse_put(ErrorCode::TooLarge, Cause::Invalid);
             return (0, true);
