@@ -160,7 +160,7 @@ impl Attempts {
 
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         for link in self.links_with(from) {
-            link.handle_datagram(now, datagram);
+            link.handle_datagram(now, datagram, |_| 0);
         }
         self.advance(now);
     }
@@ -282,7 +282,7 @@ pub(crate) struct Abandoned(Vec<Link>);
 impl Abandoned {
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         for link in self.0.iter_mut().filter(|link| link.is_with(from)) {
-            link.handle_datagram(now, datagram);
+            link.handle_datagram(now, datagram, |_| 0);
             if link.connection.is_established() {
                 link.connection.abort(ErrorCode::Cancelled.value());
             }

@@ -275,32 +275,35 @@ impl Meter {
 /// Content that is made up, or dropped. A bulk transfer has a meter.
 struct Content(Option<Arc<Meter>>);
 
+impl Content {
+    fn count(&self, len: usize) {
+        if let Some(meter) = &self.0 {
+            meter.count(len);
+        }
+    }
+}
+
 impl Storage for Content {
     fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
-        let count = |len| {
-            if let Some(meter) = &self.0 {
-                meter.count(len);
-            }
-        };
         Some(match task {
             Task::Create { .. } => Ok(Answer::Created),
             Task::Read { len } => {
                 let slot = connection.send_slot().unwrap_or_default();
                 let len = slot.len().min(*len);
                 memory_file::fill(&mut slot[..len]);
-                count(len);
+                self.count(len);
                 connection.commit(len).map(|()| Answer::Read(len)).map_err(|error| io::Error::other(error).into())
-            }
-            Task::Write { len } => {
-                let len = connection.recv_chunk().len().min(*len);
-                count(len);
-                Ok(Answer::Written(len))
             }
             Task::Commit => Ok(Answer::Committed),
             Task::Discard => Ok(Answer::Discarded),
             // A client does not serve downloads.
             Task::Open { .. } => Ok(Answer::Failed(StorageError::Failed)),
         })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Option<Result<usize, Failure>> {
+        self.count(bytes.len());
+        Some(Ok(bytes.len()))
     }
 
     fn finish(&mut self) {}

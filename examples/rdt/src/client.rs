@@ -30,6 +30,8 @@ pub(crate) struct FileClient<F> {
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
+    /// Whether a datagram came since the last step.
+    is_touched: bool,
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
@@ -66,6 +68,7 @@ impl<F: Storage> FileClient<F> {
             started: Instant::ZERO,
             result: None,
             stopped: false,
+            is_touched: false,
             leave_at: None,
             expired: false,
         }
@@ -222,7 +225,12 @@ fn arrived(done: u64, session: &Client, link: &Link, settings: &Settings) -> u64
 
 impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        if self.contact.handle_datagram(now, from, datagram) {
+        let Self { contact, exchange, .. } = self;
+        self.is_touched |= contact.handle_datagram(now, from, datagram, |bytes| exchange.take(now, bytes));
+    }
+
+    fn handle_batch_end(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_touched) {
             self.advance(now);
         }
     }

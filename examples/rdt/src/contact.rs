@@ -96,12 +96,19 @@ impl Contact {
         if is_busy && is_first { connected.patience.after_busy(now, link.server()) } else { None }
     }
 
-    /// Handles a datagram. Returns whether it may have changed the connection, or the attempts.
-    pub(crate) fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) -> bool {
+    /// Handles a datagram. Returns whether it may have changed the connection, or the attempts. `take` is offered the
+    /// next bytes of the stream.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: Address,
+        datagram: &[u8],
+        take: impl FnMut(&[u8]) -> usize,
+    ) -> bool {
         match &mut self.state {
             State::Connecting(attempts) => attempts.handle_datagram(now, from.peer, datagram),
             State::Connected(connected) if connected.link.is_with(from.peer) => {
-                connected.link.handle_datagram(now, datagram);
+                connected.link.handle_datagram(now, datagram, take);
             }
             State::Connected(connected) => {
                 connected.abandoned.handle_datagram(now, from.peer, datagram);

@@ -6,7 +6,8 @@
 //! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns `None` or the socket is full.
 //! 2. If the last read found the socket empty, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a
 //!    waker fires. The deadline may already have passed.
-//! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
+//! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing. In-order content goes
+//!    straight from the datagram to its file. [`Endpoint::handle_batch_end`] does the rest, once for the batch.
 //! 4. If the read found the socket empty, handle timeouts at the time of step 3.
 //! 5. Handle the results of other threads, such as those of the disk.
 //!

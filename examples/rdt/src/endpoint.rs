@@ -28,6 +28,8 @@ impl rdt_proto::listener::Address for Address {
 /// A client or a server that the loop drives.
 pub(crate) trait Endpoint {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]);
+    /// A batch of datagrams was handled. What follows from all of them together is cheaper than after each.
+    fn handle_batch_end(&mut self, _now: Instant) {}
     fn handle_timeout(&mut self, now: Instant);
     /// The socket refused a datagram of `len` bytes to `to`, because the path does not carry it.
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize);

@@ -13,10 +13,13 @@ use std::io;
 
 /// The source or the destination of a request's content.
 pub(crate) trait Storage {
-    /// Executes a task. Reads fill the connection's own memory, and writes take data from there.
+    /// Executes a task. Reads fill the connection's own memory.
     ///
     /// `None` if the task takes longer. Call it with the same task again when storage has made progress.
     fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>>;
+
+    /// Takes the next bytes of the content, and returns how many. `None` while there is no room.
+    fn write(&mut self, bytes: &[u8]) -> Option<Result<usize, Failure>>;
 
     /// Ends the request.
     fn finish(&mut self);
@@ -28,22 +31,32 @@ pub(crate) enum Task {
     Open { name: NameBuf },
     Create { name: NameBuf, length: u64, replace: bool },
     Read { len: usize },
-    Write { len: usize },
     Commit,
     Discard,
 }
 
-impl Task {
-    /// `None` for a request of an unknown kind.
-    fn of(request: Request<'_>) -> Option<Self> {
-        Some(match request {
-            Request::Open { name } => Self::Open { name: name.into() },
-            Request::Create { name, length, replace } => Self::Create { name: name.into(), length, replace },
-            Request::Read { len, .. } => Self::Read { len },
-            Request::Write { len, .. } => Self::Write { len },
-            Request::Commit => Self::Commit,
-            Request::Discard => Self::Discard,
-            _ => return None,
+/// A task of storage, or the content that it takes.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "an exchange has one, most of them of the large kind")]
+enum Step {
+    Write {
+        len: usize,
+    },
+    Perform(Task),
+    /// A request of an unknown kind.
+    Unknown,
+}
+
+impl Step {
+    fn of(request: Request<'_>) -> Self {
+        Self::Perform(match request {
+            Request::Open { name } => Task::Open { name: name.into() },
+            Request::Create { name, length, replace } => Task::Create { name: name.into(), length, replace },
+            Request::Read { len, .. } => Task::Read { len },
+            Request::Write { len, .. } => return Self::Write { len },
+            Request::Commit => Task::Commit,
+            Request::Discard => Task::Discard,
+            _ => return Self::Unknown,
         })
     }
 }
@@ -66,8 +79,8 @@ impl From<io::Error> for Failure {
 pub(crate) struct Exchange<S, F> {
     pub(crate) session: S,
     storage: F,
-    /// The task that storage executes.
-    task: Option<Task>,
+    /// What storage executes.
+    step: Option<Step>,
     /// The operating system's message for a storage failure.
     error: Option<String>,
     /// The limit of the rate at which content is taken.
@@ -76,7 +89,7 @@ pub(crate) struct Exchange<S, F> {
 
 impl<S: Session, F: Storage> Exchange<S, F> {
     pub(crate) fn new(session: S, storage: F) -> Self {
-        Self { session, storage, task: None, error: None, intake: None }
+        Self { session, storage, step: None, error: None, intake: None }
     }
 
     /// Takes at most `rate` bytes per second.
@@ -97,6 +110,26 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     pub(crate) fn storage(&self) -> &F {
         &self.storage
+    }
+
+    /// Takes the next bytes of the stream straight from their datagram. Returns how many were taken.
+    ///
+    /// The rest waits in the connection for [`pump`](Self::pump), which must follow.
+    pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        if self.intake.is_some() {
+            return 0;
+        }
+        let mut taken = 0;
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let read = self.session.handle_input(now, rest);
+            taken += read;
+            // There is no room for what is read from storage, which waits as well.
+            let answered = self.poll_step(0) && self.receive(now, rest.get(read..).unwrap_or_default());
+            if !answered && read == 0 {
+                return taken;
+            }
+        }
     }
 
     /// Moves all data that can be moved now.
@@ -152,31 +185,52 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     /// Whether storage is making the file durable. The outcome is then open, even if the session is dropped.
     pub(crate) fn is_committing(&self) -> bool {
-        matches!(self.task, Some(Task::Commit))
+        matches!(self.step, Some(Step::Perform(Task::Commit)))
     }
 
     /// Whether storage works on a task. A read that waits for room in the connection waits for the peer.
     fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
-        match &self.task {
+        match &self.step {
             None => false,
-            Some(Task::Read { .. }) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
-            Some(Task::Open { .. } | Task::Create { .. } | Task::Write { .. } | Task::Commit | Task::Discard) => true,
+            Some(Step::Perform(Task::Read { .. })) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
+            Some(_) => true,
         }
+    }
+
+    /// Takes the next request to storage, unless it executes one. Returns whether there is one.
+    fn poll_step(&mut self, room: usize) -> bool {
+        if self.step.is_none() {
+            self.step = self.session.poll_request(room).map(Step::of);
+        }
+        self.step.is_some()
     }
 
     /// Executes a pending storage request, or goes on with one. Returns whether it was answered.
     fn serve_storage(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
-        if self.task.is_none() {
-            let room = connection.send_slot().map_or(0, |slot| slot.len());
-            let Some(request) = self.session.poll_request(room) else { return false };
-            self.task = Task::of(request);
+        let room = connection.send_slot().map_or(0, |slot| slot.len());
+        if !self.poll_step(room) {
+            return false;
         }
-        let result = match &self.task {
-            Some(task) => self.storage.perform(task, connection),
-            None => Some(Ok(Answer::Failed(StorageError::Failed))),
+        let result = match &self.step {
+            Some(Step::Write { .. }) => return self.receive(now, connection.recv_chunk()),
+            Some(Step::Perform(task)) => self.storage.perform(task, connection),
+            Some(Step::Unknown) | None => Some(Ok(Answer::Failed(StorageError::Failed))),
         };
+        self.answer(now, result)
+    }
+
+    /// Gives content to storage, if that is the pending request. Returns whether it was answered. `unread` begins with
+    /// the content.
+    fn receive(&mut self, now: Instant, unread: &[u8]) -> bool {
+        let Some(Step::Write { len }) = self.step else { return false };
+        let written = self.storage.write(unread.get(..len).unwrap_or(unread));
+        self.answer(now, written.map(|written| written.map(Answer::Written)))
+    }
+
+    /// Passes the answer of storage to the session, if there is one. Returns whether there was.
+    fn answer(&mut self, now: Instant, result: Option<Result<Answer, Failure>>) -> bool {
         let Some(result) = result else { return false };
-        self.task = None;
+        self.step = None;
         let answer = match result {
             Ok(answer) => answer,
             Err(Failure::Failed(error)) => Answer::Failed(self.note(&error)),

@@ -183,11 +183,6 @@ impl Storage for Files {
             (Task::Read { len }, Open::Reading(reader)) => {
                 Some(read_with(*len, connection, |slot| reader.read(slot))?.map_err(Failure::from))
             }
-            (Task::Write { len }, Open::Writing(writer)) => {
-                let unread = connection.recv_chunk();
-                let written = writer.write(unread.get(..*len).unwrap_or(unread))?;
-                Some(written.map(Answer::Written).map_err(Failure::from))
-            }
             (Task::Commit, Open::Writing(writer)) => {
                 let committed = writer.commit()?;
                 let committed = committed.map(|stored| {
@@ -202,25 +197,31 @@ impl Storage for Files {
             (Task::Read { len }, Open::Memory(file)) => {
                 Some(read_with(*len, connection, |slot| Some(file.read(slot)))?.map_err(Failure::from))
             }
-            (Task::Write { len }, Open::Memory(file)) => {
-                let len = connection.recv_chunk().len().min(*len);
-                Some(file.write(len).map(Answer::Written).map_err(Failure::from))
-            }
             (Task::Commit, Open::Memory(_)) => Some(Ok(Answer::Committed)),
             (Task::Discard, _) => {
                 self.finish();
                 Some(Ok(Answer::Discarded))
             }
             // A session makes its requests in order, so no other combination occurs.
-            (Task::Open { .. } | Task::Create { .. } | Task::Read { .. } | Task::Write { .. } | Task::Commit, _) => {
-                Some(Err(io::Error::other("no file is open for this request").into()))
-            }
+            (Task::Open { .. } | Task::Create { .. } | Task::Read { .. } | Task::Commit, _) => Some(Err(not_open())),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Option<Result<usize, Failure>> {
+        match &mut self.open {
+            Open::Writing(writer) => Some(writer.write(bytes)?.map_err(Failure::from)),
+            Open::Memory(file) => Some(file.write(bytes.len()).map_err(Failure::from)),
+            Open::Nothing | Open::Opening(_) | Open::Reading(_) | Open::Creating(_) => Some(Err(not_open())),
         }
     }
 
     fn finish(&mut self) {
         self.close();
     }
+}
+
+fn not_open() -> Failure {
+    io::Error::other("no file is open for this request").into()
 }
 
 impl Files {

@@ -67,9 +67,10 @@ impl Link {
         self.refusal == Refusal::Final
     }
 
-    pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+    /// Handles a datagram of the server. `take` is offered the next bytes of the stream.
+    pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: &[u8], take: impl FnMut(&[u8]) -> usize) {
         self.refusal = Refusal::None;
-        self.connection.handle_datagram(now, datagram);
+        self.connection.handle_datagram_into(now, datagram, take);
     }
 
     /// Handles the report that the port of the server is closed.

@@ -28,6 +28,8 @@ pub(crate) struct Served {
     pub(crate) peer: PeerId,
     pub(crate) window: HeapWindow,
     pub(crate) deadline: Option<Instant>,
+    /// Whether a datagram came since the last pump.
+    pub(crate) is_touched: bool,
     client: Option<SocketAddr>,
     started: Instant,
     session: Spoken,
@@ -72,6 +74,7 @@ impl Served {
             peer,
             window,
             deadline: None,
+            is_touched: false,
             client: Some(client),
             started: now,
             session: Spoken::First(Box::new(Exchange::new(Server::new(offer.config), files))),
@@ -80,6 +83,16 @@ impl Served {
             stopped: None,
             sent: VecDeque::new(),
             segment: offer.segment.into(),
+        }
+    }
+
+    /// Takes the next bytes of the stream straight from their datagram. Returns how many were taken.
+    pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        match &mut self.session {
+            // The first byte may choose the other session.
+            Spoken::First(exchange) if self.beneath.is_none() => exchange.take(now, bytes),
+            Spoken::First(_) => 0,
+            Spoken::Many(exchange) => exchange.take(now, bytes),
         }
     }
 

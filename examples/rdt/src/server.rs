@@ -1,16 +1,17 @@
 //! A server: many connections, each with one request or many for the files beneath one folder.
 
+mod endpoint;
+
 use crate::access::{Access, Networks};
-use crate::contact::path_view;
-use crate::disk::{self, Disk, Finished, Work};
-use crate::endpoint::{Address, Endpoint};
+use crate::disk::{self, Disk, Finished};
+use crate::endpoint::Address;
 use crate::entropy;
 use crate::files::{Folder, Space, Tree};
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
 use crate::messages::to_stderr;
-use crate::network_error::{Call, NetworkErrors};
+use crate::network_error::NetworkErrors;
 use crate::qlog::VantagePoint;
 use crate::refusals::Refusals;
 use crate::request_line::Line;
@@ -21,10 +22,10 @@ use crate::settings::{self, AnyStorage, Settings};
 use crate::status::Status;
 use crate::stop::Stop;
 use mio::Waker;
-use rdt_proto::connection::{HeapBudget, Transmit};
+use rdt_proto::connection::HeapBudget;
 use rdt_proto::ftp::{ErrorCode, ServerConfig};
-use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener};
-use rdt_proto::{BufferTooSmall, Duration, Instant};
+use rdt_proto::listener::{AcceptError, Address as _, HeapPeers, Listener};
+use rdt_proto::{Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub(crate) struct FileServer {
     exchanges: Vec<Option<Served>>,
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
+    /// The peers of which datagrams came, by index.
+    touched: Vec<usize>,
     active: usize,
     lifecycle: Lifecycle,
     errors: NetworkErrors,
@@ -102,6 +105,7 @@ impl FileServer {
             budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
+            touched: Vec::new(),
             active: 0,
             lifecycle: Lifecycle::new(Threads::new(1, Stop::default())),
             errors: NetworkErrors::default(),
@@ -183,6 +187,7 @@ impl FileServer {
     /// Drives the exchange with this index, and releases it after its end.
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
+        served.is_touched = false;
         let Some(connection) = self.peers.peer_mut(served.peer) else { return };
         let mut lines = Vec::new();
         let is_over = served.pump(now, connection, &mut self.budget, &mut lines);
@@ -241,156 +246,5 @@ impl FileServer {
             let line = self.status.line(self.active, &self.peers, self.refusals.as_ref());
             to_stderr(format_args!("{of}{line}{errors}"));
         }
-    }
-}
-
-impl Endpoint for FileServer {
-    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        self.status.bytes_in += datagram.len() as u64;
-        if self.refusals.as_mut().is_some_and(|refusals| refusals.handle_datagram(now, from, datagram)) {
-            return;
-        }
-        match self.peers.handle_datagram(now, from, datagram) {
-            Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
-            Dispatch::Queued => self.accept(now),
-            Dispatch::Retried | Dispatch::Dropped(_) => {}
-        }
-        self.pump_events(now);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.peers.handle_timeout(now);
-        while let Some(&(at, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
-            self.deadlines.remove(&(at, index));
-            if let Some(served) = &mut self.exchanges[index] {
-                served.deadline = None;
-                served.handle_timeout(now);
-            }
-            self.pump(now, index);
-        }
-        self.pump_events(now);
-        self.accept(now);
-        self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
-        let moving = self.exchanges.iter().flatten().filter_map(|served| {
-            let (name, done, length) = served.moving()?;
-            let connection = self.peers.peer(served.peer)?;
-            let is_sender = served.is_sender();
-            Some((name, done, length, path_view(connection, is_sender)))
-        });
-        self.status.draw(now, moving);
-        self.watchdog.handle_timeout(now);
-        if self.expire_at <= now {
-            self.expire_at = now + EXPIRE_INTERVAL;
-            let (tree, space) = (self.store.tree.clone(), self.store.space.clone());
-            self.disk.run(Work::Write, move || {
-                tree.expire(Some(&space));
-            });
-        }
-        if self.lifecycle.update(now, self.active) {
-            self.handle_stop(now);
-        }
-        if self.lifecycle.is_expired() {
-            self.print_rest(now);
-        }
-    }
-
-    fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
-        self.peers.handle_datagram_too_large(now, to, len);
-    }
-
-    fn handle_network_error(&mut self, now: Instant, call: Call, error: &io::Error) {
-        self.errors.handle(now, call, error);
-    }
-
-    fn handle_wake(&mut self, now: Instant) {
-        let mut any = false;
-        while let Some(index) = self.finished.next() {
-            self.pump(now, index);
-            any = true;
-        }
-        if any {
-            self.pump_events(now);
-        }
-    }
-
-    fn handle_drain(&mut self, now: Instant) {
-        if self.limits.drain == Duration::ZERO {
-            return self.handle_stop(now);
-        }
-        if !self.lifecycle.drain(now, self.limits.drain) {
-            return;
-        }
-        // The clients try again, perhaps at the next server.
-        self.peers.stop_accepting(ErrorCode::Busy.value());
-        for index in 0..self.exchanges.len() {
-            if let Some(served) = &mut self.exchanges[index] {
-                served.leave(ErrorCode::Busy);
-                self.pump(now, index);
-            }
-        }
-        let (active, limit) = (self.active, self.limits.drain.as_micros() / 1_000_000);
-        let status = format!("ending: no new clients; running transfers: {active}, for at most {limit} s");
-        self.watchdog.stopping(&status);
-        if active > 0 && !self.quiet {
-            to_stderr(status);
-        }
-        self.lifecycle.update(now, active);
-    }
-
-    fn handle_stop(&mut self, now: Instant) {
-        self.lifecycle.stop(now);
-        self.watchdog.stopping("transfers are cancelled");
-        self.peers.stop_accepting(ErrorCode::Cancelled.value());
-        for index in 0..self.exchanges.len() {
-            if let Some(served) = &mut self.exchanges[index]
-                && let Some(connection) = self.peers.peer_mut(served.peer)
-            {
-                served.stop(now, connection, ErrorCode::Cancelled);
-            }
-            self.pump(now, index);
-        }
-        self.lifecycle.update(now, self.active);
-    }
-
-    fn poll_transmit(
-        &mut self,
-        now: Instant,
-        max_datagrams: usize,
-        buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        if let Some(refusals) = &mut self.refusals
-            && let Some(answer) = refusals.poll_transmit(now, buf)?
-        {
-            return Ok(Some(answer));
-        }
-        let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
-        self.status.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
-        if polled.is_none() && self.peers.has_incoming() {
-            // A connection may have sent its last datagram, so that there is room for a waiting client.
-            self.accept(now);
-        }
-        Ok(polled)
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        let session = self.deadlines.first().map(|&(at, _)| at);
-        let status = self.status.poll_timeout(self.active);
-        let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
-        [
-            session,
-            self.peers.poll_timeout(),
-            self.lifecycle.poll_timeout(),
-            status,
-            refusals,
-            self.watchdog.poll_timeout(),
-            Some(self.expire_at),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    fn is_finished(&self) -> bool {
-        self.lifecycle.is_finished()
     }
 }

@@ -265,6 +265,7 @@ impl Socket {
                         endpoint.handle_datagram(now, from, datagram);
                     }
                 }
+                endpoint.handle_batch_end(now);
             }
             Err(error) => match severity(&error) {
                 Severity::WouldBlock => (self.drained, self.setbacks) = (true, Setbacks::default()),

@@ -62,6 +62,8 @@ pub(crate) struct SessionClient<R> {
     end: Option<End>,
     ended_at: Option<Instant>,
     stopped: bool,
+    /// Whether a datagram came since the last step.
+    is_touched: bool,
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
@@ -99,6 +101,7 @@ impl<R: Requests> SessionClient<R> {
             end: None,
             ended_at: None,
             stopped: false,
+            is_touched: false,
             leave_at: None,
             expired: false,
         }
@@ -241,7 +244,12 @@ impl<R: Requests> SessionClient<R> {
 
 impl<R: Requests> Endpoint for SessionClient<R> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        if self.contact.handle_datagram(now, from, datagram) {
+        let Self { contact, exchange, .. } = self;
+        self.is_touched |= contact.handle_datagram(now, from, datagram, |bytes| exchange.take(now, bytes));
+    }
+
+    fn handle_batch_end(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_touched) {
             self.advance(now);
         }
     }

@@ -257,6 +257,24 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         !self.queued.is_empty()
     }
 
+    /// Takes the next bytes of the stream straight from their datagram. Returns how many were taken.
+    ///
+    /// The rest waits in the connection for [`turn`](Self::turn), which must follow.
+    pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        if self.intake.is_some() {
+            return 0;
+        }
+        let mut taken = 0;
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let read = self.session.handle_input(rest);
+            taken += read;
+            if !self.receive(now, rest.get(read..).unwrap_or_default()) && read == 0 {
+                return taken;
+            }
+        }
+    }
+
     /// Moves data once. Returns whether anything moved. The caller repeats it until nothing does.
     pub(crate) fn turn(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, reads_to_end: bool) -> bool {
         self.now = now;
@@ -269,7 +287,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         }
         self.handle_end(connection, reads_to_end);
         let mut moved = read > 0;
-        moved |= self.receive(now, connection);
+        moved |= self.receive(now, connection.recv_chunk());
         moved |= self.send(now, connection);
         moved |= self.report_committed();
         moved | self.write(connection)

@@ -5,9 +5,7 @@ use super::exchange::{About, Failure, Kind, Place, Queued, ReceiveTask, Receivin
 use super::receiving::{Create, RecvFile};
 use crate::files::storage_error;
 use crate::messages::error_text;
-use crate::settings::AnyStorage;
 use rdt_proto::Instant;
-use rdt_proto::connection::Connection;
 use rdt_proto::files::{Cause, Committed, FilePathBox, FileSession, ReceiveAnswer, ReceiveRequest};
 use rdt_proto::ftp::StorageError;
 use std::io;
@@ -16,8 +14,9 @@ use std::io;
 const MOST_QUEUED_BYTES: u64 = 4 << 20;
 
 impl<S: FileSession, P: Place> SessionExchange<S, P> {
-    /// Executes a request of the half that receives. Returns whether it was answered.
-    pub(super) fn receive(&mut self, now: Instant, connection: &Connection<AnyStorage>) -> bool {
+    /// Executes a request of the half that receives. Returns whether it was answered. `unread` begins with the bytes of
+    /// a write.
+    pub(super) fn receive(&mut self, now: Instant, unread: &[u8]) -> bool {
         if self.receive_task.is_none() {
             match self.session.poll_receive() {
                 None => return false,
@@ -45,7 +44,6 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         };
         let answer = match task {
             ReceiveTask::Write { len } => {
-                let unread = connection.recv_chunk();
                 let unread = unread.get(..len).unwrap_or(unread);
                 if receiving.file.taken().saturating_add(unread.len() as u64) > receiving.most {
                     Err(too_large())

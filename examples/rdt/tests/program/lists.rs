@@ -13,13 +13,14 @@ fn write(path: &Path, content: &str) {
 #[test]
 fn a_list_shows_folders_patterns_and_objects() {
     let place = Place::new();
+    // A server that starts removes a folder of parts that is empty.
+    write(&place.server(".rdt/secret"), "x");
     let server = place.serve(&[]);
     for name in ["a.txt", "b.jpg", "photos/one.jpg", "photos/two.png", "photos/old/three.jpg"] {
         write(&place.server(name), "12345");
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         fs::File::open(place.server(name)).unwrap().set_modified(time).unwrap();
     }
-    write(&place.server(".rdt/secret"), "x");
     let list = |path: &str, options: &[&str]| {
         let address = format!("{}{path}", server.address);
         let (code, said) = run(&[&["ls", &address], options].concat()).end();
@@ -54,9 +55,10 @@ fn a_list_shows_folders_patterns_and_objects() {
 #[test]
 fn names_of_the_program_and_of_parents_are_refused_in_every_request() {
     let place = Place::new();
-    let server = place.serve(&[]);
+    // A server that starts removes a folder of parts that is empty.
     write(&place.server(".rdt/secret"), "x");
     write(&place.client("new"), "new");
+    let server = place.serve(&[]);
     let file = place.client("new");
     let output = place.client("");
     let [file, address, output] = [file.to_str().unwrap(), &server.address, output.to_str().unwrap()];
