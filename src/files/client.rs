@@ -204,7 +204,8 @@ impl FileClient {
             | Parsed::Status { .. }
             | Parsed::Entry { .. }
             | Parsed::Listed { .. }
-            | Parsed::Leave { .. } => true,
+            | Parsed::Leave { .. }
+            | Parsed::Working => true,
         }
     }
 
@@ -264,6 +265,11 @@ impl FileClient {
             Parsed::Leave { code } => {
                 self.reader.next();
                 self.event = Pending::Event(SessionEvent::Leaving { code });
+                true
+            }
+            // A server has no need of it: while it works, its client waits.
+            Parsed::Working => {
+                self.reader.next();
                 true
             }
             Parsed::Put(_)

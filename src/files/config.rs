@@ -12,13 +12,19 @@ pub struct FileServerConfig {
     ///
     /// A client cuts the content short when ERROR arrives. If more bytes come, the server aborts the connection.
     pub drain_limit: u64,
+    /// The maximum number of WORKING messages in a row. Default: 1,440.
+    ///
+    /// With one each 10 s, as the program sends them, a client may work for four hours between two other messages. At
+    /// the next one the server aborts the connection with [`ErrorCode::Malformed`](crate::ftp::ErrorCode::Malformed),
+    /// the code of a connection without progress.
+    pub max_working: u16,
     /// What clients may do. Default: everything.
     pub access: Access,
 }
 
 impl Default for FileServerConfig {
     fn default() -> Self {
-        Self { max_length: 1 << 40, drain_limit: 64 << 20, access: Access::ReadWrite }
+        Self { max_length: 1 << 40, drain_limit: 64 << 20, max_working: 1_440, access: Access::ReadWrite }
     }
 }
 

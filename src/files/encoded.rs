@@ -30,6 +30,10 @@ const LISTED: u8 = 37;
 const LEAVE: u8 = 40;
 /// Types from here on are skipped if they are unknown.
 const OPTIONAL: u8 = 128;
+const WORKING: u8 = 128;
+
+/// The padding of WORKING in bytes: as much as a server may demand as progress of a peer.
+const PADDING: usize = 1_024;
 
 /// The bytes of one message, encoded or received.
 ///
@@ -141,6 +145,10 @@ impl Encoded {
                 self.put(&[code.value()]);
                 LEAVE
             }
+            SessionMessage::Working => {
+                self.put(&[0; PADDING]);
+                WORKING
+            }
         }
     }
 
@@ -209,7 +217,7 @@ impl Encoded {
         };
         match message_type {
             DATA => Needed::Nothing,
-            OPTIONAL.. => Needed::Skip,
+            OPTIONAL.. if !is_known(message_type) => Needed::Skip,
             _ if MESSAGE_HEADER.saturating_add(len) > MAX_SESSION_MESSAGE || !is_known(message_type) => Needed::Nothing,
             _ => match MESSAGE_HEADER.saturating_add(len).saturating_sub(self.bytes.len()) {
                 0 => Needed::Nothing,
@@ -276,6 +284,7 @@ impl Encoded {
             }
             LISTED => SessionMessage::Listed { number: fields.number()?, has_more: fields.byte()? != 0 },
             LEAVE => SessionMessage::Leave { code: fields.byte()?.into() },
+            WORKING => SessionMessage::Working,
             unknown => return Err(MessageError::UnknownType(unknown)),
         })
     }
@@ -343,6 +352,7 @@ const fn is_known(message_type: u8) -> bool {
             | ENTRY
             | LISTED
             | LEAVE
+            | WORKING
     )
 }
 

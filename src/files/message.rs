@@ -332,6 +332,8 @@ pub enum SessionMessage<'a> {
         /// The reason.
         code: ErrorCode,
     },
+    /// Client: it works, and will go on. The padding makes it progress for the server.
+    Working,
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 //! | 36 | ENTRY | `number` u32, kind u8, metadata, `length` u64, digest, path | server |
 //! | 37 | LISTED | `number` u32, `has more` u8 | server |
 //! | 40 | LEAVE | `code` u8 | server |
+//! | 128 | WORKING | 1,024 bytes of padding | client |
 //!
 //! PUT, GET, STAT and LIST are requests. They are numbered from 0 on, and leave without waiting for answers. Those to
 //! GET, STAT and LIST come in the order of the requests, those to PUT at any time.
@@ -69,6 +70,13 @@
 //! - The server closes after the client has closed and every request is answered. A client that closes in the midst of
 //!   content has stopped, as if the connection had broken. A GET is stopped only so.
 //! - After LEAVE, and shortly before, every further request is refused.
+//! - **A client that works keeps its place.** Places are scarce, so a server may end a connection without
+//!   [progress](crate::connection::ProgressLimits): of 1 KiB in a minute, for example. A client may need longer to hash
+//!   a large file, or wait for a pipe. It sends WORKING meanwhile, between any two messages. Its padding costs the
+//!   client what the least progress costs, so it holds a place no cheaper than content that trickles does. Nothing else
+//!   follows from it. After [`FileServerConfig::max_working`] of them in a row the server aborts the connection, so
+//!   that a client that hangs goes at last. A server needs no such message: while it works, it
+//!   [notes progress](crate::connection::Connection::note_progress) itself, and its clients only wait.
 //!
 //! # The machines
 //!

@@ -46,6 +46,8 @@ pub struct FileServer {
     put: Encoded,
     /// The bytes of content dropped since the last PUT.
     dropped: u64,
+    /// The WORKING messages since the last other one.
+    working: u16,
     sending: Task,
     /// The request that the sending half serves, and its number.
     read: Encoded,
@@ -106,6 +108,7 @@ impl FileServer {
             receiving: None,
             put: Encoded::new(),
             dropped: 0,
+            working: 0,
             sending: Task::Idle,
             read: Encoded::new(),
             read_number: 0,
@@ -151,7 +154,8 @@ impl FileServer {
             | Parsed::Status { .. }
             | Parsed::Entry { .. }
             | Parsed::Listed { .. }
-            | Parsed::Leave { .. } => true,
+            | Parsed::Leave { .. }
+            | Parsed::Working => true,
         }
     }
 
@@ -160,11 +164,16 @@ impl FileServer {
         if self.is_greeted == matches!(message, Parsed::Version { .. }) {
             return false;
         }
+        self.working = if message == Parsed::Working { self.working.saturating_add(1) } else { 0 };
         match message {
             Parsed::Version { version } => {
                 self.reader.next();
                 self.is_greeted = true;
                 version > 0
+            }
+            Parsed::Working => {
+                self.reader.next();
+                self.working <= self.config.max_working
             }
             Parsed::Put(_) if self.receiving.is_some() => false,
             Parsed::Put(put) => {

@@ -59,6 +59,7 @@ pub(super) enum Parsed {
     Leave {
         code: ErrorCode,
     },
+    Working,
 }
 
 /// A message about the content of a file.
@@ -153,6 +154,7 @@ impl From<SessionMessage<'_>> for Parsed {
             SessionMessage::Entry { number, .. } => Self::Entry { number },
             SessionMessage::Listed { number, has_more } => Self::Listed { number, has_more },
             SessionMessage::Leave { code } => Self::Leave { code },
+            SessionMessage::Working => Self::Working,
         }
     }
 }

@@ -44,6 +44,25 @@ fn no_file_is_confirmed_before_it_is_durable_and_nothing_waits_for_it() {
     assert_eq!(pair.events, ["2 received", "0 confirmed", "1 confirmed"]);
 }
 
+/// The message that keeps a place comes between any two others, and changes nothing.
+#[test]
+fn a_client_that_works_says_so_in_the_midst_of_content() {
+    let mut pair = Pair::new(two(), Disk::default());
+    pair.get("missing");
+    pair.put("deep/b", Flags::REPLACE);
+    let (mut kept, mut is_content) = (0, false);
+    while pair.turn() {
+        let is_kept = kept < 5 && pair.client.session.keep_place().is_ok();
+        is_content |= is_kept && pair.client.session.keep_place().is_err() && !pair.client.session.is_ready();
+        kept += usize::from(is_kept);
+    }
+    assert!(kept == 5 && is_content);
+    pair.finish();
+    assert_eq!(pair.events, ["0 refused: no such file", "1 confirmed"]);
+    assert_eq!(pair.server.disk.files["deep/b"], [7; 5_000]);
+    assert!(pair.client.session.keep_place().is_err(), "no request follows");
+}
+
 #[test]
 fn reads_are_answered_in_their_order() {
     let mut pair = Pair::new(Disk::default(), two());

@@ -86,6 +86,22 @@ fn messages_of_later_versions_are_skipped_or_refused() {
     );
 }
 
+/// Messages that only hold a place cost as much as content that trickles, and end at last.
+#[test]
+fn a_client_holds_its_place_by_working_for_a_limited_time() {
+    let config = FileServerConfig { max_working: 2, ..FileServerConfig::default() };
+    let end_after = |messages: &[SessionMessage<'_>]| server_after(config, bytes(messages)).0;
+    let working = SessionMessage::Working;
+    assert!(Encoded::encode(&working).as_bytes().len() > 1_024, "as much as a server demands as progress");
+    assert_eq!(end_after(&[working]), ABORTED, "VERSION comes first");
+    assert_eq!(end_after(&[VERSION, working, working]), None);
+    assert_eq!(end_after(&[VERSION, working, working, get(), working, working]), None);
+    assert_eq!(end_after(&[VERSION, get(), working, working, working]), ABORTED);
+    let data = SessionMessage::Data { len: 0 };
+    assert_eq!(end_after(&[VERSION, put(None), working, working, data, working, working]), None);
+    assert_eq!(end_after(&[VERSION, put(None), data, working, working, working]), ABORTED);
+}
+
 #[test]
 fn a_path_that_breaks_a_rule_ends_only_its_request() {
     let mut input = bytes(&[VERSION]);

@@ -10,7 +10,8 @@ use rdt_proto::listener::{Busy, ListenerConfig, Retry};
 const BUSY_AFTER: Duration = Duration::from_millis(1_500);
 /// The longest time to the request of a client.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
-/// The bytes that a client must send or acknowledge in twice the idle limit.
+/// The bytes that a client must send or acknowledge in twice the idle limit. A client that works itself sends WORKING,
+/// which has as many.
 const LEAST_PROGRESS: u32 = 1_024;
 
 /// The limits on the time without progress. They follow the limits on silence, which the user may set.

@@ -43,6 +43,7 @@ enum Own {
     Finish,
     Event,
     Leave,
+    KeepPlace,
 }
 
 /// The request that storage has not answered.
@@ -350,6 +351,7 @@ pub fn server(bytes: &[u8]) {
     let mut host = Host::new(FileServer::new(FileServerConfig {
         max_length: 200,
         drain_limit: 300,
+        max_working: 2,
         ..FileServerConfig::default()
     }));
     host.call(&Call::Message(Sample::Version, 0));

@@ -1,7 +1,7 @@
 //! The requests of a client.
 
 use super::open::Slot;
-use super::{FileClient, Put};
+use super::{FileClient, Put, State};
 use crate::files::message::{FileKind, Flags, Metadata, Peaks, SessionMessage};
 use crate::files::outgoing::Outgoing;
 use crate::files::path::FilePath;
@@ -79,6 +79,23 @@ impl FileClient {
     ) -> Result<u32, TooLate> {
         let (folder, after) = (folder.map(Into::into), after.map(Into::into));
         self.start(Slot::List, &SessionMessage::List { flags, folder, after })
+    }
+
+    /// Tells the server that this side works, and will go on: it hashes a file, or waits for a pipe.
+    ///
+    /// A server may end a connection without [progress](crate::connection::ProgressLimits). Call this two to four times
+    /// in its span while this side is the one that works. It counts as 1 KiB of progress, up to
+    /// [`max_working`](crate::files::FileServerConfig::max_working) times in a row.
+    ///
+    /// # Errors
+    /// [`TooLate`] while another message leaves, while storage reads content, and once no request may follow.
+    pub fn keep_place(&mut self) -> Result<(), TooLate> {
+        let is_reading = self.sending.as_ref().is_some_and(|put| put.outgoing.is_asked());
+        if is_reading || !self.writer.is_ready() || self.state != State::Open {
+            return Err(TooLate);
+        }
+        self.writer.put(&SessionMessage::Working);
+        Ok(())
     }
 
     fn start(&mut self, slot: Slot, message: &SessionMessage<'_>) -> Result<u32, TooLate> {

@@ -65,6 +65,7 @@ fn messages() -> Vec<(SessionMessage<'static>, Vec<u8>)> {
         ),
         (SessionMessage::Listed { number, has_more: true }, framed(37, &[NUMBER, &[1]])),
         (SessionMessage::Leave { code }, framed(40, &[&[7]])),
+        (SessionMessage::Working, framed(128, &[&[0; 1_024]])),
     ]
 }
 
@@ -103,7 +104,7 @@ fn later_fields_are_ignored_and_optional_messages_skipped() {
         assert_eq!(received.push(&longer), longer.len());
         assert_eq!(received.message(), Ok(Some(message)));
     }
-    let stream = [framed(128, &[b"optional"]), framed(255, &[]), framed(32, &[NUMBER])].concat();
+    let stream = [framed(129, &[b"optional"]), framed(255, &[]), framed(32, &[NUMBER])].concat();
     for cut in 0..=stream.len() {
         let mut received = Encoded::new();
         assert_eq!(received.push(&stream[..cut]) + received.push(&stream[cut..]), stream.len(), "cut at {cut}");

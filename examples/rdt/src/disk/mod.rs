@@ -24,6 +24,7 @@ use mio::Waker;
 use pool::Pool;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 /// The number of threads of a server for each kind of work. As many slow calls do not delay others of their kind.
@@ -58,6 +59,8 @@ pub(crate) struct Disk {
     finished: Sender<usize>,
     waker: Arc<Waker>,
     key: usize,
+    /// The number of calls that have not ended, of all exchanges.
+    open: Arc<AtomicUsize>,
 }
 
 /// The keys of the exchanges whose calls have ended.
@@ -69,7 +72,8 @@ impl Disk {
         let (finished, keys) = channel();
         let pool = |threads| Arc::new(Pool::new(threads));
         let (reads, hashes) = (pool(threads), pool(threads.min(HASH_THREADS)));
-        (Self { reads, hashes, writes: pool(threads), flushes: pool(threads), finished, waker, key: 0 }, Finished(keys))
+        let (writes, flushes, open) = (pool(threads), pool(threads), Arc::default());
+        (Self { reads, hashes, writes, flushes, finished, waker, key: 0, open }, Finished(keys))
     }
 
     /// The disk for the exchange with this key.
@@ -88,8 +92,15 @@ impl Disk {
     /// the key.
     pub(crate) fn promise<T>(&self) -> (Promise<T>, Call<T>) {
         let (sender, result) = channel();
-        let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let (finished, waker, open) = (self.finished.clone(), self.waker.clone(), self.open.clone());
+        let notice = Notice { finished, waker, key: self.key, open };
         (Promise { sender, _notice: notice }, Call { result, job: None })
+    }
+
+    /// Whether a call has not ended.
+    pub(crate) fn is_working(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
     }
 
     /// Executes `job` on a thread. No call waits for it.
@@ -140,10 +151,12 @@ struct Notice {
     finished: Sender<usize>,
     waker: Arc<Waker>,
     key: usize,
+    open: Arc<AtomicUsize>,
 }
 
 impl Drop for Notice {
     fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
         // An error means that the loop has ended, or that it wakes by itself a little later.
         let _ = self.finished.send(self.key);
         let _ = self.waker.wake();

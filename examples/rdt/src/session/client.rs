@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::destinations::Destinations;
 use super::exchange::SessionExchange;
+use super::keep_place::KeepPlace;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
@@ -59,6 +60,7 @@ pub(crate) struct SessionClient<R> {
     requests: R,
     finished: Finished,
     progress: Progress,
+    keep_place: KeepPlace,
     end: Option<End>,
     ended_at: Option<Instant>,
     stopped: bool,
@@ -92,6 +94,7 @@ impl<R: Requests> SessionClient<R> {
         progress: Progress,
     ) -> Self {
         Self {
+            keep_place: KeepPlace::new(settings.config.idle_limit),
             settings,
             contact,
             exchange,
@@ -185,6 +188,11 @@ impl<R: Requests> SessionClient<R> {
     fn pump(&mut self, now: Instant) {
         let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
         let server = link.server();
+        let (is_working, moved) = (self.exchange.disk().is_working(), self.exchange.moved());
+        if self.end.is_none() && !self.stopped && self.keep_place.is_due(now, is_working, moved) {
+            // Otherwise another message leaves.
+            let _ = self.exchange.session.keep_place();
+        }
         loop {
             let mut moved = self.exchange.turn(now, &mut link.connection, true);
             while let Some(answer) = Answer::poll(&mut self.exchange) {
@@ -315,7 +323,10 @@ impl<R: Requests> Endpoint for SessionClient<R> {
     fn poll_timeout(&self) -> Option<Instant> {
         let is_running = self.contact.link().is_some() && self.end.is_none();
         let progress = if is_running { self.progress.poll_timeout() } else { None };
-        [self.contact.poll_timeout(), self.exchange.poll_timeout(), self.leave_at, progress].into_iter().flatten().min()
+        let is_working = is_running && self.exchange.disk().is_working();
+        let keep_place = if is_working { self.keep_place.poll_timeout() } else { None };
+        let own = [self.exchange.poll_timeout(), self.leave_at, progress, keep_place];
+        own.into_iter().chain([self.contact.poll_timeout()]).flatten().min()
     }
 
     fn is_finished(&self) -> bool {

@@ -96,6 +96,8 @@ pub(crate) struct SessionExchange<S, P> {
     pub(super) now: Instant,
     /// The content bytes that have left.
     pub(super) sent: u64,
+    /// The bytes of messages and content that have left or were taken.
+    pub(super) moved: u64,
     /// The bytes of the files that are queued.
     pub(super) queued_bytes: u64,
     /// The limit of the rate at which content is taken.
@@ -174,6 +176,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             has_ended: false,
             now: Instant::ZERO,
             sent: 0,
+            moved: 0,
             queued_bytes: 0,
             intake: None,
         }
@@ -207,6 +210,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             _ => 0,
         };
         [sent, self.receiving.as_ref().map_or(0, |receiving| receiving.file.taken())]
+    }
+
+    /// The bytes that the connection has taken from this side, and given to it.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// The content bytes that have left.
@@ -270,6 +278,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             let read = self.session.handle_input(rest);
             taken += read;
             if !self.receive(now, rest.get(read..).unwrap_or_default()) && read == 0 {
+                self.moved += taken as u64;
                 return taken;
             }
         }
@@ -282,6 +291,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
         let read = self.session.handle_input(unread.get(..offered).unwrap_or(unread));
         connection.consume(read);
+        self.moved += read as u64;
         if let Some(intake) = &mut self.intake {
             intake.on_taken(read);
         }
@@ -356,11 +366,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     }
 
     /// Whether the peer waits for storage of this side.
-    fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
-        let sends = match (&self.sending, self.send_task) {
-            (Sending::File { .. }, Some(_)) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
-            (Sending::Opening(..) | Sending::Stat(_) | Sending::Listing(_), _) => true,
-            (Sending::File { .. } | Sending::Nothing | Sending::Listed(..), _) => false,
+    fn waits_for_storage(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
+        let sends = match &mut self.sending {
+            Sending::File { file, .. } => !file.is_ready() && connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
+            Sending::Opening(..) | Sending::Stat(_) | Sending::Listing(_) => true,
+            Sending::Nothing | Sending::Listed(..) => false,
         };
         sends || self.receive_task.is_some() || !self.queued.is_empty()
     }
@@ -370,7 +380,10 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         match self.session.poll_output() {
             None => false,
             Some(FileOutput::Message(message)) => match connection.send(message) {
-                Ok(len) if len > 0 => self.session.output_sent(len).is_ok(),
+                Ok(len) if len > 0 => {
+                    self.moved += len as u64;
+                    self.session.output_sent(len).is_ok()
+                }
                 Ok(_) | Err(_) => false,
             },
             Some(FileOutput::Close) => {

@@ -9,6 +9,7 @@
 //! | `committer` | makes many files durable with one flush |
 //! | `beneath`, `destinations` | where the files are: at a server, at a client |
 //! | `client`, `answer` | the endpoint of a client, and what its server answers |
+//! | `keep_place` | when a client says that it works |
 //! | `put`, `get`, `list`, `skip` | what a client asks for |
 //! | `source` | what a client sends, compared with what the server has |
 //! | `failure_text` | why a file was not fetched |
@@ -29,6 +30,7 @@ mod failure_text;
 mod folders;
 mod get;
 mod items;
+mod keep_place;
 mod list;
 mod outcome;
 mod put;

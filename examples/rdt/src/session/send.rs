@@ -17,6 +17,12 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     /// Executes a request of the half that sends. Returns whether it was answered.
     pub(super) fn send(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
         if self.send_task.is_none() {
+            // While the session waits for no content, it may speak: a client says that it works.
+            if let Sending::File { file, .. } = &mut self.sending
+                && !file.is_ready()
+            {
+                return false;
+            }
             let room = connection.send_slot().map_or(0, |slot| slot.len());
             let Some(request) = self.session.poll_send(room) else { return false };
             let (task, sending) = match request {
@@ -147,6 +153,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 header.copy_from_slice(&data_header(read));
                 *bytes += u64::from(read);
                 self.sent += u64::from(read);
+                self.moved += u64::from(read);
                 match connection.commit(MESSAGE_HEADER + count) {
                     Ok(()) => self.answer_send(SendAnswer::Read(read)),
                     Err(error) => self.fail_send(None, &io::Error::other(error)),

@@ -85,12 +85,18 @@ impl SendFile {
         file
     }
 
-    /// Reads the next bytes. `None` until they are there. 0 bytes are the end of the content.
-    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+    /// Whether the next bytes, or the end, are there.
+    pub(crate) fn is_ready(&mut self) -> bool {
         if self.used == self.ready.len() {
             self.take_chunk();
         }
         self.read_ahead();
+        self.used < self.ready.len() || matches!(self.state, State::Ended { .. })
+    }
+
+    /// Reads the next bytes. `None` until they are there. 0 bytes are the end of the content.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+        self.is_ready();
         let unused = self.ready.get(self.used..).unwrap_or_default();
         if !unused.is_empty() {
             let len = unused.len().min(buf.len());

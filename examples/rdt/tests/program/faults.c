@@ -35,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, SYNCFS, CALLS };
+enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, SYNCFS, PREAD, CALLS };
 
 struct entry {
     int error, count, delay_ms, seen;
@@ -161,6 +161,10 @@ static int is_file(int fd) {
 
 ssize_t read(int fd, void *bytes, size_t count) {
     return is_file(fd) && fails(READ) ? -1 : REAL(read)(fd, bytes, count);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t offset) {
+    return is_file(fd) && fails(PREAD) ? -1 : REAL(pread64)(fd, bytes, count, offset);
 }
 
 ssize_t write(int fd, const void *bytes, size_t count) {

@@ -18,12 +18,13 @@ pub(crate) enum SystemCall {
     Read = 5,
     Write = 6,
     Syncfs = 7,
+    Pread = 8,
 }
 
 /// The bytes of an entry: error, count, delay, calls seen.
 const ENTRY: u64 = 16;
 /// The number of entries.
-const ENTRIES: u64 = 8;
+const ENTRIES: u64 = 9;
 
 /// The library, compiled once for all tests. Rust links with `cc` on Linux, so the compiler is there.
 static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {

@@ -61,6 +61,22 @@ fn a_slow_writer_ends_no_client() {
     assert_eq!(fs::read(place.server("a")).unwrap(), b"slow");
 }
 
+/// Regression: the server ended a client whose writer paused for longer than a span of its limits on progress.
+#[test]
+fn a_pause_of_the_writer_longer_than_the_limits_on_progress_ends_no_client() {
+    let place = Place::new();
+    // The span is 2 s, and the client says each 0.33 s that it works.
+    let server = place.serve(&["--timeout", "1"]);
+    let (client, mut input) = put_input(&server.address, &["--timeout", "1"]);
+    for byte in b"slow" {
+        sleep(Duration::from_millis(5_000));
+        input.write_all(&[*byte]).unwrap();
+    }
+    drop(input);
+    client.expect_end(0, "stored \"a\"");
+    assert_eq!(fs::read(place.server("a")).unwrap(), b"slow");
+}
+
 /// Regression: the client said that the request was malformed.
 #[test]
 fn a_client_says_that_its_writer_was_too_slow() {

@@ -1,10 +1,11 @@
 //! A disk that is slow or fails, and files that change while they are served.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, SLOW, content, wait_until, write_large};
+use crate::runner::{Place, Running, SLOW, content, program, wait_until, write_large};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,40 @@ fn a_flush_longer_than_the_limits_on_progress_ends_no_client() {
     fs::write(place.client("slow"), "slow").unwrap();
     faults.delay(SystemCall::Fsync, 7_000);
     place.put(&place.client("slow"), &server.address, &["--timeout", "60"]).expect_end(0, "stored \"slow\"");
+}
+
+/// Regression: the server ended a client that needed longer than a span of the limits on progress to hash its file.
+#[test]
+fn a_client_that_hashes_for_longer_than_the_limits_on_progress_keeps_its_place() {
+    let (place, faults) = (Place::new(), Faults::new());
+    // The span is 2 s.
+    let server = place.serve(&["--timeout", "1"]);
+    let bytes = content(1 << 20);
+    fs::write(place.client("a"), &bytes).unwrap();
+    fs::write(place.server("a"), &bytes).unwrap();
+    // Four reads of 256 KiB.
+    faults.delay(SystemCall::Pread, 1_500);
+    let mut command = program();
+    faults.apply(&mut command);
+    command.arg("put").arg(place.client("a")).args([&server.address, "--verify", "--timeout", "1"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::read(command.spawn().unwrap()).expect_end(0, "\"a\" is the same on both sides already");
+    assert!(faults.seen(SystemCall::Pread) >= 4);
+}
+
+/// The server works, and its client waits.
+#[test]
+fn a_server_that_hashes_for_longer_than_all_limits_loses_no_client() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &["--timeout", "1"]);
+    let bytes = content(1 << 20);
+    fs::write(place.client("a"), &bytes).unwrap();
+    fs::write(place.server("a"), &bytes).unwrap();
+    faults.delay(SystemCall::Pread, 1_500);
+    let same = "\"a\" is the same on both sides already";
+    place.put(&place.client("a"), &server.address, &["--verify", "--timeout", "1"]).expect_end(0, same);
+    place.get("a", &server.address, &["--verify", "--timeout", "1"]).expect_end(0, same);
+    assert!(faults.seen(SystemCall::Pread) >= 8);
 }
 
 #[test]

@@ -66,6 +66,11 @@ fn start(client: &mut FileClient, own: Own) -> bool {
             client.finish();
             return false;
         }
+        Own::KeepPlace => {
+            // It may come earlier than a request, since content may leave.
+            let _ = client.keep_place();
+            return false;
+        }
         Own::Event | Own::Leave => return false,
     };
     assert_eq!(started.is_ok(), was_ready);

@@ -43,6 +43,7 @@ pub(super) enum Sample {
     Entry(u8),
     Listed(u8),
     Leave,
+    Working,
     Optional,
 }
 
@@ -90,6 +91,7 @@ pub(super) fn message(sample: Sample, len: u8) -> Vec<u8> {
         Sample::Entry(number) => SessionMessage::Entry { number: number.into(), entry: entry() },
         Sample::Listed(number) => SessionMessage::Listed { number: number.into(), has_more: false },
         Sample::Leave => SessionMessage::Leave { code },
+        Sample::Working => SessionMessage::Working,
         Sample::Optional => return [&[200, len, 0, 0, 0][..], &vec![9; len.into()]].concat(),
     };
     Encoded::encode(&message).as_bytes().to_vec()
