@@ -14,6 +14,7 @@
 //! | `parts` | the parts of a tree: in use, kept, expired |
 //! | `place` | where a path leads, and new folders |
 //! | `remembered` | the chaining values of large files |
+//! | `saving` | saves such values while a file is read |
 //! | `sealed` | a complete file without a name |
 //! | `sidecar` | the chaining values of a part |
 //! | `start` | where content goes, and what is there already |
@@ -37,6 +38,7 @@ mod part;
 mod parts;
 mod place;
 mod remembered;
+mod saving;
 mod sealed;
 mod sidecar;
 mod start;
@@ -147,9 +149,9 @@ impl Tree {
         if kind == FileKind::File {
             let file = self.open(path, Peaks::NONE)?;
             if flags.intersects(Flags::DIGEST | Flags::KEEP) || file.is_known_or_short() {
-                let values = file.values()?;
-                status.digest = flags.contains(Flags::DIGEST).then_some(values.digest);
-                status.peaks = PeaksBuf::new(&values.blocks);
+                let (blocks, digest) = file.values()?;
+                status.digest = flags.contains(Flags::DIGEST).then_some(digest);
+                status.peaks = PeaksBuf::new(&blocks);
             }
         }
         Ok(status)
@@ -207,7 +209,7 @@ impl Tree {
 
     /// The digest of a regular file, which is remembered if it is large.
     fn digest(&self, path: FilePath<'_>) -> io::Result<Digest> {
-        Ok(self.open(path, Peaks::NONE)?.values()?.digest)
+        self.open(path, Peaks::NONE)?.digest_of_all()
     }
 
     /// What is under a path, without its digest. `None` if it is of a kind that cannot be transferred.

@@ -1,8 +1,9 @@
 //! A file that leaves.
 
-use super::super::source::{Version, open_named, without_waiting};
+use super::super::source::{open_named, without_waiting};
 use super::block_tree::{BlockTree, block_value, common_border, hash};
-use super::remembered::{FileVersion, LEAST, Remembered, Values};
+use super::remembered::{LEAST, Remembered, Values};
+use super::saving::{Saving, changed};
 use super::{Tree, attributes};
 use blake3::hazmat::ChainingValue;
 use cap_std::fs::OpenOptions;
@@ -29,12 +30,10 @@ enum Content {
 
 struct OpenFile {
     file: File,
-    opened: Version,
-    opened_at: SystemTime,
     /// The values of the first blocks, as far as they are known, and the digest of the whole file.
     known: Vec<ChainingValue>,
     known_digest: Option<Digest>,
-    remembered: Remembered,
+    saving: Saving,
 }
 
 impl Outgoing {
@@ -81,11 +80,12 @@ impl Outgoing {
             return Err(ErrorKind::NotFound.into());
         }
         let (known, known_digest) = match remembered.get(&metadata) {
-            Some(Values { blocks, digest }) => (blocks, Some(digest)),
+            Some(Values { blocks, digest }) => (blocks, digest),
             None => (Vec::new(), None),
         };
-        let opened = Version::of(&metadata);
-        let file = OpenFile { file, opened, opened_at, known, known_digest, remembered };
+        let known_blocks = if known_digest.is_some() { None } else { Some(known.len() as u64) };
+        let saving = Saving::new(remembered, &metadata, opened_at, known_blocks);
+        let file = OpenFile { file, known, known_digest, saving };
         Ok(Self {
             content: Content::File(Box::new(file)),
             metadata: attributes::of(&metadata),
@@ -137,7 +137,7 @@ impl Outgoing {
 
     /// The digest of a file of which nothing was read, from what is remembered or by reading it.
     pub(crate) fn digest_of_all(self) -> io::Result<Digest> {
-        self.values().map(|values| values.digest)
+        self.values().map(|(_, digest)| digest)
     }
 
     /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end.
@@ -156,6 +156,9 @@ impl Outgoing {
             }
         }
         self.hashed.update(buf);
+        if let Content::File(file) = &mut self.content {
+            file.saving.on_read(&file.file, &self.hashed);
+        }
         Ok(())
     }
 
@@ -172,14 +175,17 @@ impl Outgoing {
     }
 
     /// The digest, and all whole blocks, of a file of which nothing was read. Reads it unless they are remembered.
-    pub(super) fn values(mut self) -> io::Result<Values> {
+    pub(super) fn values(mut self) -> io::Result<(Vec<ChainingValue>, Digest)> {
         let Content::File(file) = &mut self.content else { return Err(ErrorKind::InvalidInput.into()) };
         if let Some(digest) = file.known_digest {
-            return Ok(Values { blocks: std::mem::take(&mut file.known), digest });
+            return Ok((std::mem::take(&mut file.known), digest));
         }
-        hash(&file.file, 0, self.length, |bytes| self.hashed.update(bytes))?;
+        if !file.has_known_blocks()? {
+            file.forget();
+        }
+        self.hashed = file.hash(self.length)?;
         let digest = self.digest()?;
-        Ok(Values { blocks: self.hashed.values().to_vec(), digest })
+        Ok((self.hashed.values().to_vec(), digest))
     }
 
     /// Whether its digest is remembered, or quickly found.
@@ -196,32 +202,39 @@ impl OpenFile {
     ///
     /// Reads as far as no values are remembered, up to the first difference.
     fn common(&mut self, have: Peaks<'_>, own_blocks: u64) -> io::Result<u64> {
-        if self.known_digest.is_some() && !self.has_known_blocks()? {
+        if !self.has_known_blocks()? {
             self.forget();
         }
         let (mut border, mut differs) = common_border(&self.known, have);
-        let mut read = None;
         for (end, _) in have.iter().filter(|&(end, _)| end <= own_blocks) {
             if differs {
                 break;
             }
             if end > self.known.len() as u64 {
-                let tree = match &mut read {
-                    Some(tree) => tree,
-                    None => read.insert(BlockTree::behind(std::mem::take(&mut self.known), &self.file)?),
-                };
-                let start = tree.len();
-                hash(&self.file, start, end * BLOCK_BYTES - start, |bytes| tree.update(bytes))?;
-                self.known = tree.values().to_vec();
+                self.known = self.hash(end * BLOCK_BYTES)?.values().to_vec();
                 (border, differs) = common_border(&self.known, have);
             }
         }
         Ok(border)
     }
 
+    /// Hashes the file up to `end`, behind the blocks whose values are known.
+    fn hash(&mut self, end: u64) -> io::Result<BlockTree> {
+        let mut tree = BlockTree::behind(std::mem::take(&mut self.known), &self.file)?;
+        let start = tree.len();
+        hash(&self.file, start, end.saturating_sub(start), |bytes| {
+            tree.update(bytes);
+            self.saving.on_read(&self.file, &tree);
+        })?;
+        Ok(tree)
+    }
+
     /// Whether some blocks at random have the values that are remembered: a copy of a disk may have the same times.
     fn has_known_blocks(&self) -> io::Result<bool> {
         const SAMPLES: usize = 8;
+        if self.known.is_empty() {
+            return Ok(true);
+        }
         let random: [u8; 2 * SAMPLES] = crate::entropy::random_bytes()?;
         for [low, high] in random.as_chunks().0 {
             let scale = usize::from(u16::from_le_bytes([*low, *high]));
@@ -241,20 +254,12 @@ impl OpenFile {
     /// Checks the digest of the content that was sent, and remembers its values. `is_read` says whether all of it was
     /// read here.
     fn check(&self, hashed: &BlockTree, digest: Digest, is_read: bool) -> io::Result<()> {
-        let metadata = self.file.metadata()?;
-        let is_known = self.known_digest == Some(digest);
-        let version = FileVersion::of(&metadata).filter(|_| metadata.len() >= LEAST && !is_known);
-        let is_wrong = !is_read && self.known_digest.is_some() && !is_known;
-        if let Some(version) = version.filter(|_| is_wrong) {
-            self.remembered.forget(version);
+        let is_wrong = !is_read && self.known_digest.is_some_and(|known| known != digest);
+        if is_wrong {
+            self.saving.forget(&self.file);
+            return Err(changed());
         }
-        if is_wrong || Version::of(&metadata).differs_from(&self.opened) {
-            return Err(io::Error::other("the file changed while it was read"));
-        }
-        if let Some(version) = version.filter(|version| version.rested_before(self.opened_at, true)) {
-            self.remembered.put(version, hashed.values(), digest);
-        }
-        Ok(())
+        self.saving.on_end(&self.file, hashed, digest, self.known_digest == Some(digest))
     }
 }
 

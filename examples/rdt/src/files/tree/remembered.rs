@@ -24,6 +24,8 @@ use std::time::SystemTime;
 pub(super) const LEAST: u64 = 64 << 20;
 const SUFFIX: &str = ".hash";
 const MAGIC: &[u8] = b"rdt hash 1\n";
+/// That of the values of the first blocks, without a digest.
+const MAGIC_OF_PART: &[u8] = b"rdt part of hash 1\n";
 /// The largest number of entries in one folder, and of their bytes: 32 TiB of files.
 const MOST_ENTRIES: usize = 4_096;
 const MOST_BYTES: u64 = 1 << 30;
@@ -39,10 +41,12 @@ pub(super) enum Remembered {
     Nowhere,
 }
 
-/// What is known of a whole file.
+/// What is known of a file.
 pub(super) struct Values {
+    /// The values of its first blocks, or of all.
     pub(super) blocks: Vec<ChainingValue>,
-    pub(super) digest: Digest,
+    /// The digest, if all of it was read.
+    pub(super) digest: Option<Digest>,
 }
 
 /// What identifies the content of a file.
@@ -74,8 +78,8 @@ impl FileVersion {
         format!("{}{SUFFIX}", blake3::hash(&file).to_hex())
     }
 
-    fn header(self) -> Vec<u8> {
-        let mut header = MAGIC.to_vec();
+    fn header(self, is_whole: bool) -> Vec<u8> {
+        let mut header = if is_whole { MAGIC } else { MAGIC_OF_PART }.to_vec();
         self.0.iter().for_each(|field| header.extend_from_slice(&field.to_le_bytes()));
         header
     }
@@ -113,10 +117,11 @@ impl Remembered {
         parse(&bytes, version, metadata.len())
     }
 
-    /// Remembers the values of a file. A failure costs time at the next comparison, and nothing else.
-    pub(super) fn put(&self, version: FileVersion, values: &[ChainingValue], digest: Digest) {
-        let mut bytes = version.header();
-        bytes.extend_from_slice(&digest.0);
+    /// Remembers the values of a file, or without a digest those of its first blocks. A failure costs time at the next
+    /// comparison, and nothing else.
+    pub(super) fn put(&self, version: FileVersion, values: &[ChainingValue], digest: Option<Digest>) {
+        let mut bytes = version.header(digest.is_some());
+        bytes.extend(digest.iter().flat_map(|digest| digest.0));
         bytes.extend_from_slice(values.as_flattened());
         let check = *blake3::hash(&bytes).as_bytes();
         bytes.extend_from_slice(&check);
@@ -127,7 +132,9 @@ impl Remembered {
             Self::User(_) => self.make().and_then(|dir| write(&dir)),
             Self::Nowhere => Ok(()),
         };
-        if let Ok(dir) = self.open() {
+        if digest.is_some()
+            && let Ok(dir) = self.open()
+        {
             remove_surplus(&dir);
         }
     }
@@ -156,12 +163,15 @@ impl Remembered {
 
 fn parse(bytes: &[u8], version: FileVersion, length: u64) -> Option<Values> {
     let (content, check) = bytes.split_last_chunk::<32>()?;
-    let fields = content.strip_prefix(&*version.header())?;
-    let (digest, blocks) = fields.split_first_chunk()?;
+    let (digest, blocks) = match content.strip_prefix(&*version.header(true)) {
+        Some(fields) => fields.split_first_chunk().map(|(digest, blocks)| (Some(Digest(*digest)), blocks))?,
+        None => (None, content.strip_prefix(&*version.header(false))?),
+    };
     let (blocks, rest) = blocks.as_chunks();
-    let is_whole = rest.is_empty() && blocks.len() as u64 == length / BLOCK_BYTES;
-    let holds = is_whole && blake3::hash(content) == blake3::Hash::from_bytes(*check);
-    holds.then(|| Values { blocks: blocks.to_vec(), digest: Digest(*digest) })
+    let (count, whole) = (blocks.len() as u64, length / BLOCK_BYTES);
+    let fits = rest.is_empty() && if digest.is_some() { count == whole } else { count <= whole };
+    let holds = fits && blake3::hash(content) == blake3::Hash::from_bytes(*check);
+    holds.then(|| Values { blocks: blocks.to_vec(), digest })
 }
 
 /// Writes an entry in one step. It is not flushed: what a power failure leaves of it does not have its digest.
@@ -224,7 +234,7 @@ pub(super) fn remember_stored(
 ) {
     let version = file.metadata().ok().as_ref().and_then(FileVersion::of);
     if let Some(version) = version.filter(|version| version.rested_before(before, false)) {
-        place.put(version, values, digest);
+        place.put(version, values, Some(digest));
     }
 }
 
@@ -247,15 +257,20 @@ mod tests {
         let remembered = Remembered::User(place.path().join("cache"));
         let values = vec![[7; 32]; 64];
         let version = || FileVersion::of(&file.metadata().unwrap()).unwrap();
-        remembered.put(version(), &values, Digest([8; 32]));
+        remembered.put(version(), &values, Some(Digest([8; 32])));
         let found = remembered.get(&file.metadata().unwrap()).unwrap();
-        assert_eq!((found.blocks, found.digest), (values.clone(), Digest([8; 32])));
+        assert_eq!((found.blocks, found.digest), (values.clone(), Some(Digest([8; 32]))));
+        remembered.put(version(), &values[..63], None);
+        let found = remembered.get(&file.metadata().unwrap()).unwrap();
+        assert_eq!((&found.blocks[..], found.digest), (&values[..63], None));
+        remembered.put(version(), &values[..63], Some(Digest([8; 32])));
+        assert!(remembered.get(&file.metadata().unwrap()).is_none(), "not all have values");
         (&file).write_all(b"x").unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert!(remembered.get(&file.metadata().unwrap()).is_none());
 
         let entry = place.path().join("cache").join(version().name());
-        remembered.put(version(), &values, Digest([9; 32]));
+        remembered.put(version(), &values, Some(Digest([9; 32])));
         assert!(remembered.get(&file.metadata().unwrap()).is_some());
         let mut damaged = std::fs::read(&entry).unwrap();
         damaged[100] ^= 1;

@@ -212,9 +212,53 @@ fn values_of_a_large_file_are_remembered() {
     place.put(&want("a", &content), &content).unwrap();
     let file = std::fs::File::open(place.path().join("a")).unwrap();
     let values = place.tree.remembered().get(&file.metadata().unwrap()).unwrap();
-    assert_eq!((values.blocks.len(), values.digest), (65, digest(&content)));
+    assert_eq!((values.blocks.len(), values.digest), (65, Some(digest(&content))));
     let status = place.tree.status(file_path("a"), Flags::DIGEST).unwrap();
     assert_eq!((status.digest, status.peaks.as_peaks().blocks()), (Some(digest(&content)), 65));
+}
+
+/// Regression: the values of a file were lost when its transfer, or the hashing before it, was interrupted.
+#[test]
+fn values_of_a_file_that_was_read_in_part_are_remembered() {
+    let place = Place::new();
+    let file = std::fs::File::create(place.path().join("a")).unwrap();
+    file.set_len(300 * BLOCK as u64 + 3).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    // The time of the status must rest as well.
+    std::thread::sleep(Duration::from_millis(40));
+    let remembered = || {
+        let values = place.tree.remembered().get(&file.metadata().unwrap());
+        values.map(|values| (values.blocks.len(), values.digest.is_some()))
+    };
+    let mut zeros = BlockTree::new();
+    let mut peaks = |blocks: usize| {
+        while zeros.blocks() < blocks as u64 {
+            zeros.update(&[0; BLOCK]);
+        }
+        zeros.peaks()
+    };
+    // It is read in order.
+    let mut sent = place.tree.open(file_path("a"), Peaks::NONE).unwrap();
+    for (blocks, saved) in [(63, None), (1, Some((64, false))), (63, Some((64, false))), (1, Some((128, false)))] {
+        for _ in 0..blocks {
+            sent.read(BLOCK, &mut Vec::new()).unwrap();
+        }
+        assert_eq!(remembered(), saved);
+    }
+    drop(sent);
+    // It is hashed behind that, up to what the other side has.
+    let have = peaks(200);
+    assert_eq!(place.tree.open(file_path("a"), have.as_peaks()).unwrap().offset(), 200 * BLOCK as u64);
+    assert_eq!(remembered(), Some((192, false)));
+    // Another reader begins at the start, and takes no value away.
+    let mut sent = place.tree.open(file_path("a"), Peaks::NONE).unwrap();
+    (0..100).for_each(|_| sent.read(BLOCK, &mut Vec::new()).unwrap());
+    assert_eq!(remembered(), Some((192, false)));
+    let status = place.tree.status(file_path("a"), Flags::DIGEST).unwrap();
+    assert_eq!((status.peaks.as_peaks().blocks(), remembered()), (300, Some((300, true))));
+    peaks(300);
+    zeros.update(&[0; 3]);
+    assert_eq!(status.digest, Some(zeros.digest()));
 }
 
 /// Remembers values of `content` for a file with other bytes.
@@ -225,7 +269,7 @@ fn remember_wrong(place: &Place, content: &[u8], changed: std::ops::Range<usize>
     let version = remembered::FileVersion::of(&std::fs::metadata(place.path().join("a")).unwrap()).unwrap();
     let mut tree = BlockTree::new();
     tree.update(content);
-    place.tree.remembered().put(version, tree.values(), tree.digest());
+    place.tree.remembered().put(version, tree.values(), Some(tree.digest()));
 }
 
 #[test]
