@@ -8,8 +8,8 @@ use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
 use crate::{Instant, Seq};
 
-/// How often FINACK is repeated by a side that leaves.
-const FINACK_REPEATS: u8 = 2;
+/// How often FINACK or RESET is repeated by a side that leaves.
+const REPEATS: u8 = 2;
 
 impl<T: ConnectionTypes> Connection<T> {
     /// Writes as much of `data` as there is room for.
@@ -244,8 +244,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// nothing.
     ///
     /// At most one packet informs the peer: RESET with `code` in extended mode, FIN in base mode. To the peer, FIN
-    /// looks like a [`close`](Self::close). The packet is not retransmitted. If it is lost, a peer that awaits an
-    /// answer ends at its idle limit.
+    /// looks like a [`close`](Self::close). The packet is not retransmitted, unless the program [leaves](Self::leave).
+    /// If it is lost, a peer that awaits an answer ends at its idle limit.
     pub fn abort(&mut self, code: u8) {
         let before = self.before();
         match &self.state {
@@ -272,8 +272,8 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// FINACK then leaves twice more, in place of the answers to repeated FINs, and the connection is
     /// [drained](Self::is_drained). If all three copies are lost, the peer repeats its FIN for up to four lingers:
-    /// about once in a hundred closes at 20 % loss. The call does nothing in base mode, and nothing before the
-    /// [end](Self::ended).
+    /// about once in a hundred closes at 20 % loss. After an [`abort`](Self::abort), a RESET that is still due leaves
+    /// three times in all. The call does nothing in base mode, and nothing before the [end](Self::ended).
     ///
     /// ```
     /// # use rdt_proto::Instant;
@@ -290,9 +290,12 @@ impl<T: ConnectionTypes> Connection<T> {
         let before = self.before();
         if self.negotiation.is_extended()
             && let State::Ended { ended, .. } = &mut self.state
-            && ended.linger.take().is_some()
         {
-            ended.farewell = Some(Farewell::FinAck { left: FINACK_REPEATS });
+            if ended.linger.take().is_some() {
+                ended.repeat(Farewell::FinAck, REPEATS);
+            } else if let Some(reset @ Farewell::Reset(_)) = ended.farewell {
+                ended.repeat(reset, REPEATS + 1);
+            }
         }
         self.trace_changes(before);
     }

@@ -61,7 +61,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub(super) fn end(&mut self, reason: CloseReason, close: Close, linger: Option<Instant>) {
         let linger = linger.filter(|&end| end > self.now);
         let was_established = self.state.is_established();
-        let ended = Ended { reason, at: self.now, linger, farewell: None, was_established };
+        let ended = Ended { reason, at: self.now, linger, farewell: None, copies: 0, was_established };
         self.state = State::Ended { ended, close };
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE | Events::BLOCKED);

@@ -103,7 +103,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     match farewell {
                         Farewell::Reset(_) => Control::Reset,
                         Farewell::Version => Control::Version,
-                        Farewell::FinAck { .. } => Control::FinAck,
+                        Farewell::FinAck => Control::FinAck,
                     }
                 } else if close.is_finack_due() {
                     Control::FinAck
@@ -222,7 +222,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::Reset => match self.state.ended().and_then(|ended| ended.farewell) {
                 Some(Farewell::Reset(code)) => Packet::Reset { code },
-                Some(Farewell::Version | Farewell::FinAck { .. }) | None => Packet::Reset { code: 0 },
+                Some(Farewell::Version | Farewell::FinAck) | None => Packet::Reset { code: 0 },
             },
             Control::Version => Packet::ConnAck(Options::OUR_VERSION),
             Control::FinAck => Packet::FinAck,
@@ -300,7 +300,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 if let State::Ended { ended, close } = &mut self.state
                     && !close.is_finack_due()
                 {
-                    ended.on_finack_repeated();
+                    ended.on_farewell_sent();
                 } else if let Some(close) = self.state.close_mut() {
                     close.on_finack_sent();
                 }
@@ -315,7 +315,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::Reset | Control::Version => {
                 if let State::Ended { ended, .. } = &mut self.state {
-                    ended.farewell = None;
+                    ended.on_farewell_sent();
                 }
             }
         }

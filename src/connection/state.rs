@@ -50,6 +50,8 @@ pub(super) struct Ended {
     pub(super) linger: Option<Instant>,
     /// The last packets, if they are due.
     pub(super) farewell: Option<Farewell>,
+    /// One more than the number of them that are due, once the application has left; 0 before, when one is.
+    pub(super) copies: u8,
     /// Whether the connection was established before its end.
     pub(super) was_established: bool,
 }
@@ -61,15 +63,23 @@ pub(super) enum Farewell {
     Reset(u8),
     /// CONNACK that carries only our version.
     Version,
-    /// FINACK, this many times.
-    FinAck { left: u8 },
+    /// FINACK.
+    FinAck,
 }
 
 impl Ended {
-    /// Records that FINACK has left once more.
-    pub(super) fn on_finack_repeated(&mut self) {
-        if let Some(Farewell::FinAck { left }) = self.farewell {
-            self.farewell = (left > 1).then_some(Farewell::FinAck { left: left.saturating_sub(1) });
+    /// Makes the last packet due so many times, once: another call changes nothing.
+    pub(super) const fn repeat(&mut self, farewell: Farewell, times: u8) {
+        if self.copies == 0 {
+            (self.farewell, self.copies) = (Some(farewell), times.saturating_add(1));
+        }
+    }
+
+    /// Records that the last packet has left once.
+    pub(super) const fn on_farewell_sent(&mut self) {
+        self.copies = self.copies.saturating_sub(1);
+        if self.copies <= 1 {
+            self.farewell = None;
         }
     }
 }

@@ -142,6 +142,27 @@ fn a_side_that_leaves_answers_a_fin_that_has_arrived() {
     assert!(client.machine.is_drained());
 }
 
+/// Regression: RESET left once. If it was lost, the peer waited for its idle limit.
+#[test]
+fn a_side_that_aborts_and_leaves_repeats_its_reset_twice() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.abort(7);
+    client.machine.leave();
+    client.machine.leave();
+    for _ in 0..3 {
+        assert!(!client.machine.is_drained());
+        client.expect(Packet::Reset { code: 7 });
+        client.machine.leave();
+    }
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.abort(7);
+    client.expect(Packet::Reset { code: 7 });
+    client.machine.leave();
+    client.expect_nothing();
+}
+
 #[test]
 fn leaving_changes_nothing_before_the_end_and_in_base_mode() {
     let mut client = ExtendedTrace::established(Config::default());

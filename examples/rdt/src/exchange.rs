@@ -260,6 +260,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
             }
             Some(Output::Abort(code)) => {
                 connection.abort(code.value());
+                connection.leave();
                 true
             }
         }

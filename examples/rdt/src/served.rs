@@ -214,7 +214,10 @@ impl Served {
                 // It fails if the outcome of the session is already known. The session then reports that outcome.
                 let _ = exchange.session.refuse(now, code);
             }
-            Spoken::Many(_) => connection.abort(code.value()),
+            Spoken::Many(_) => {
+                connection.abort(code.value());
+                connection.leave();
+            }
         }
     }
 

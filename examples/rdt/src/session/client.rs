@@ -279,6 +279,7 @@ impl<R: Requests> Endpoint for SessionClient<R> {
         {
             // The server did not answer in time, or a pipe holds up the end of the content.
             link.connection.abort(ErrorCode::Cancelled.value());
+            link.connection.leave();
         }
     }
 
@@ -303,6 +304,8 @@ impl<R: Requests> Endpoint for SessionClient<R> {
                 self.exchange.session.finish();
             } else if let Some(Connected { link, .. }) = self.contact.connected() {
                 link.connection.abort(ErrorCode::Cancelled.value());
+                // RESET leaves three times: a server that hears none holds the place of this client.
+                link.connection.leave();
             }
             self.pump(now);
         }

@@ -392,6 +392,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             }
             Some(FileOutput::Abort(code)) => {
                 connection.abort(code.value());
+                connection.leave();
                 true
             }
         }

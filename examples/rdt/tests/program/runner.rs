@@ -21,7 +21,7 @@ pub(crate) const SEED: &str = "1";
 /// Options of a client that slow its transfer down.
 ///
 /// A large file is then still in transfer when a test acts. Nothing is lost, so that the final messages of both sides
-/// arrive: a lost RESET is not repeated.
+/// arrive: RESET leaves at most three times.
 pub(crate) const SLOW: [&str; 2] = ["--rate", "20M"];
 
 /// Creates a file too large to be transferred during a test.
