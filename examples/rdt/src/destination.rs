@@ -102,6 +102,10 @@ fn entry(path: PathBuf) -> Result<Place, String> {
     // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
     // whose target is outside the folder.
     let is_folder = match path.metadata() {
+        Ok(there) if there.is_dir() && path.is_symlink() => {
+            let why = "it is a link to a folder, and is not followed";
+            return Err(cannot_write(&path, why, "give another --output"));
+        }
         Ok(there) if there.is_dir() => true,
         Ok(there) if !there.is_file() => {
             let why = "it is not a regular file, and is not replaced";

@@ -93,7 +93,9 @@ fn want(args: &GetArgs, name: &FilePathBox, is_single: bool) -> Result<Wanted, S
     let output = args.output.as_deref();
     let place =
         if is_single { destination::place(output, own_name)? } else { destination::place_in(output, own_name)? };
-    let rules = TreeRules { preserve: args.choice.preserve(), remembers_here: false, ..TreeRules::default() };
+    // Links of the user in the folder that is fetched lead elsewhere.
+    let (preserve, remembers_here, links_in_paths) = (args.choice.preserve(), false, false);
+    let rules = TreeRules { preserve, remembers_here, links_in_paths, ..TreeRules::default() };
     let (destination, is_folder_here) = match place {
         destination::Place::StandardOutput => (session::Destination::StandardOutput, false),
         destination::Place::Entry { path, folder, name, is_folder } => {

@@ -235,6 +235,31 @@ fn a_put_through_a_link_of_the_server_stays_in_its_folder() {
     assert_eq!(Place::names(&place.client("outside")), ["kept"]);
 }
 
+/// Regression: files were stored through links that their user had in the folder.
+#[test]
+fn a_fetched_folder_is_stored_through_no_link_below_the_output() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for folder in [place.server("tree/sub"), place.client("real/tree"), place.client("real/other")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(place.server("tree/sub/a"), "a").unwrap();
+    fs::write(place.server("tree/b"), "b").unwrap();
+    symlink("../other", place.client("real/tree/sub")).unwrap();
+    // A link that the user names is followed.
+    symlink("real", place.client("named")).unwrap();
+    let get = || run_in(&place.client(""), &["get", "tree", &server.address, "--output", "named"]);
+    let (code, said) = get().end();
+    let why = "cannot write named/tree/sub/a on this machine: the folder tree/sub in its path is a link, and is not \
+               followed: give another --output";
+    assert!(code == 1 && said.contains(why), "{code}: {said}");
+    assert_eq!(fs::read_to_string(place.client("real/tree/b")).unwrap(), "b");
+    fs::remove_dir_all(place.client("real/tree")).unwrap();
+    symlink("other", place.client("real/tree")).unwrap();
+    get().expect_end(1, "cannot write named/tree on this machine: it is a link to a folder, and is not followed");
+    assert_eq!(fs::read_dir(place.client("real/other")).unwrap().count(), 0);
+}
+
 #[test]
 fn special_files_are_left_out_with_a_line() {
     let place = Place::new();

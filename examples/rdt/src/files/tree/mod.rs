@@ -93,12 +93,21 @@ pub(crate) struct TreeRules {
     pub(crate) remembers_here: bool,
     /// A link to a regular file of the tree is shown and sent as that file.
     pub(crate) follow_links: bool,
+    /// A file may be stored in a folder through a link to it that lies in the tree.
+    pub(crate) links_in_paths: bool,
 }
 
 impl Default for TreeRules {
     fn default() -> Self {
         let keep_parts_for = Duration::from_secs(24 * 3_600);
-        Self { preserve: false, keeps_parts: true, keep_parts_for, remembers_here: true, follow_links: true }
+        Self {
+            preserve: false,
+            keeps_parts: true,
+            keep_parts_for,
+            remembers_here: true,
+            follow_links: true,
+            links_in_paths: true,
+        }
     }
 }
 
@@ -107,7 +116,7 @@ impl Tree {
         let dir = folder.dir().clone();
         let parts = Parts::new(dir.clone());
         let remembered = if rules.remembers_here { Remembered::Hidden(dir) } else { Remembered::of_user() };
-        Self(Arc::new(Shared { folders: Folders::new(folder), rules, parts, remembered }))
+        Self(Arc::new(Shared { folders: Folders::new(folder, rules.links_in_paths), rules, parts, remembered }))
     }
 
     pub(crate) fn folder(&self) -> &Folder {

@@ -35,6 +35,8 @@ impl Place {
 /// The folders of a tree.
 pub(super) struct Folders {
     outermost: Folder,
+    /// Whether a folder of a path may be a link.
+    follows_links: bool,
     /// The paths of folders that were made, and whose entries may not survive a power failure yet.
     fresh: Mutex<BTreeSet<Box<str>>>,
     /// The folders where what killed programs have left was removed.
@@ -42,8 +44,8 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    pub(super) fn new(outermost: Folder) -> Self {
-        Self { outermost, fresh: Mutex::default(), clean: Mutex::default() }
+    pub(super) fn new(outermost: Folder, follows_links: bool) -> Self {
+        Self { outermost, follows_links, fresh: Mutex::default(), clean: Mutex::default() }
     }
 
     pub(super) fn outermost(&self) -> &Folder {
@@ -57,8 +59,26 @@ impl Folders {
     /// The place of `path`. Its folder must be there.
     pub(super) fn find(&self, path: FilePath<'_>) -> io::Result<Place> {
         names::check(path)?;
-        let parent = self.open(split(path.as_str()).0)?;
+        let folder = split(path.as_str()).0;
+        self.check_links(folder)?;
+        let parent = self.open(folder)?;
         Ok(Place { parent, path: path.as_str().into() })
+    }
+
+    /// Checks that no folder of a path is a link, unless links are followed.
+    fn check_links(&self, folder: Option<&str>) -> io::Result<()> {
+        let Some(folder) = folder.filter(|_| !self.follows_links) else { return Ok(()) };
+        for (end, _) in folder.match_indices('/').chain([(folder.len(), "")]) {
+            let part = folder.get(..end).unwrap_or_default();
+            match self.dir().symlink_metadata(part) {
+                Ok(there) if there.is_symlink() => return Err(not_followed(part)),
+                Ok(_) => {}
+                // Neither are those in it.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The place of `path`, whose folders are made.
@@ -108,8 +128,13 @@ impl Folders {
         match self.dir().create_dir(path) {
             Ok(()) => Ok(fresh.insert(path.into())),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                // A link to a folder of the tree is one as well.
-                if self.dir().metadata(path)?.is_dir() { Ok(false) } else { Err(error) }
+                // A link to a folder of the tree is one as well, if links are followed.
+                let is_link = || self.dir().symlink_metadata(path).map(|there| there.is_symlink());
+                match self.dir().metadata(path)?.is_dir() {
+                    true if !self.follows_links && is_link()? => Err(not_followed(path)),
+                    true => Ok(false),
+                    false => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
@@ -146,6 +171,10 @@ impl Folders {
     fn fresh(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn not_followed(folder: &str) -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, format!("the folder {folder} in its path is a link, and is not followed"))
 }
 
 /// The folder, unless it is the outermost one, and the name.

@@ -97,6 +97,30 @@ fn a_link_to_a_file_is_that_file_if_links_are_followed() {
     assert_eq!(place.tree.open(file_path("l"), Peaks::NONE).unwrap().kind(), FileKind::File);
 }
 
+/// Regression: what a client fetched was written through links of its user.
+#[test]
+fn links_in_paths_are_not_followed_if_the_tree_forbids_it() {
+    for links_in_paths in [true, false] {
+        let place = Place::with(TreeRules { links_in_paths, ..TreeRules::default() });
+        place.write("a/there/file", b"old");
+        symlink("there", place.path().join("a/l")).unwrap();
+        symlink("a", place.path().join("outer")).unwrap();
+        for path in ["a/l/file", "a/l/new", "outer/there/file", "outer/new/folder/file"] {
+            assert_eq!(create(&place, path).is_ok(), links_in_paths, "{path}");
+            let kind = if links_in_paths { None } else { Some(ErrorKind::AlreadyExists) };
+            assert_eq!(place.tree.check_room(file_path(path), 1).err().map(|error| error.kind()), kind, "{path}");
+        }
+        let folder = place.tree.create(&want_kind("a/l", FileKind::Folder), None).unwrap();
+        let made = folder.seal(None).map(|sealed| commit(vec![sealed]).pop().unwrap().is_ok());
+        assert_eq!(made.is_ok_and(|is_made| is_made), links_in_paths);
+        // The last component is replaced, and its target stays as it is.
+        symlink("file", place.path().join("a/there/l")).unwrap();
+        place.put(&want("a/there/l", b"new"), b"new").unwrap();
+        assert_eq!((place.read("a/there/file"), place.read("a/there/l")), (b"old".to_vec(), b"new".to_vec()));
+        assert_eq!(place.path().join("a/new").exists(), links_in_paths, "folders are made there, too");
+    }
+}
+
 #[test]
 fn unknown_kinds_and_devices_are_refused() {
     let place = Place::new();
