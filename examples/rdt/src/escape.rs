@@ -22,10 +22,22 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters, separators of lines and paragraphs, and the marks of bidirectional text (UAX #9 §2).
+/// Control characters, separators of lines and paragraphs, the marks of bidirectional text (UAX #9 §2), and what has no
+/// width: with it two names look alike.
 pub(crate) fn is_unprintable(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            char,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0001}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]
@@ -39,6 +51,8 @@ mod tests {
             ("\u{1b}[31mred", "\\u{1b}[31mred"),
             ("a\r\nb\tc\u{7}\u{7f}", "a\\r\\nb\\tc\\u{7}\\u{7f}"),
             ("\u{9b}2J\u{85}", "\\u{9b}2J\\u{85}"),
+            ("a\u{200b}b\u{200d}\u{2060}\u{feff}", "a\\u{200b}b\\u{200d}\\u{2060}\\u{feff}"),
+            ("soft\u{ad}\u{180e}\u{206a}\u{fff9}\u{e0041}", "soft\\u{ad}\\u{180e}\\u{206a}\\u{fff9}\\u{e0041}"),
             ("exe\u{202e}txt\u{2028}\u{2066}", "exe\\u{202e}txt\\u{2028}\\u{2066}"),
         ];
         for (text, expected) in cases {

@@ -99,9 +99,11 @@ impl Record<'_> {
         let text = serde_json::to_string(self).unwrap_or_default();
         let mut line = String::with_capacity(text.len());
         for char in text.chars() {
-            // They are in strings, and of the first 65,536 characters.
+            // They are in strings.
             if is_unprintable(char) {
-                let _ = write!(line, "\\u{:04x}", u32::from(char));
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
             } else {
                 line.push(char);
             }
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn any_name_is_one_line_of_printable_characters() {
-        let name = "a\"b\\c\n\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{e9}\u{1f600}";
+        let name = "a\"b\\c\n\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{200b}\u{e0041}\u{e9}\u{1f600}";
         let record = Record::ClientError { client: 1, message: name };
         let line = record.line();
         assert!(!line.contains(is_unprintable), "{line:?}");
