@@ -97,6 +97,20 @@ pub(crate) fn place_in(output: Option<&Path>, own_name: &str) -> Result<Place, S
     }
 }
 
+/// The folder that `--output` names for what matches patterns, and what the user calls it.
+pub(crate) fn folder(output: Option<&Path>) -> Result<(Folder, PathBuf), String> {
+    let path = match output {
+        None => Path::new(""),
+        Some(folder) if folder.is_dir() => folder,
+        Some(folder) => return Err(no_folder(folder)),
+    };
+    let opened = Folder::open(if output.is_some() { path } else { Path::new(".") });
+    let folder = opened.map_err(|error| failed(path, &error))?;
+    // The file is dropped: it was to show that the folder takes files.
+    folder.create(OsStr::new("file"), IfTaken::Rename).map_err(|error| failed(path, &error))?;
+    Ok((folder, path.to_owned()))
+}
+
 /// An entry that can be written, as far as is known before.
 fn entry(path: PathBuf) -> Result<Place, String> {
     // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link

@@ -87,6 +87,7 @@ mod observers;
 mod output;
 mod packet_log;
 mod packet_numbers;
+mod path_pattern;
 mod patience;
 mod progress;
 mod progress_line;

@@ -6,17 +6,20 @@ use crate::file_storage::Files;
 use crate::files::{self, EntryBuf, Tree, TreeRules};
 use crate::json::{self, Record};
 use crate::messages::to_stdout;
+use crate::path_pattern::PathPattern;
 use crate::progress::Progress;
 use crate::report::Local;
 use crate::request::{self, Job};
-use crate::session::{self, Direction, Done, Get, Items, List, Outcomes, Put, Run, Wanted, own_name};
+use crate::session::{self, Direction, Done, Get, Items, List, Matching, Outcomes, Put, Run, Wanted, own_name};
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
 use indicatif::HumanBytes;
-use rdt_proto::files::{FileKind, FilePathBox};
+use rdt_proto::files::{FileKind, FilePath, FilePathBox};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, Transfer};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let request = args.request()?;
@@ -52,13 +55,22 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     }
     let (names, server) = args.request()?;
     let is_single = names.len() == 1;
-    if let Some(own_name) = repeated(&names) {
+    let rules = rules_of(args);
+    let (mut wanted, mut all_matching, mut literal) = (Vec::new(), Vec::new(), Vec::new());
+    for name in &names {
+        // A pattern that is none may be a name.
+        if let Some(Ok(pattern)) = PathPattern::of(name) {
+            all_matching.push(match_in(args, pattern, rules)?);
+        } else {
+            wanted.push(want(args, name, is_single, rules)?);
+            literal.push(name);
+        }
+    }
+    if let Some(own_name) = repeated(&literal) {
         return Err(format!("two of the names become {own_name} on this machine: fetch them one by one"));
     }
-    let mut wanted = Vec::new();
-    for name in &names {
-        wanted.push(want(args, name, is_single)?);
-    }
+    let taken: Vec<_> =
+        literal.iter().filter_map(|name| FilePath::new(own_name_of(name)).ok()).map(Into::into).collect();
     let title = if let [name] = names.as_slice() { name.to_string() } else { format!("{} files", names.len()) };
     let uses_pipe = args.writes_to_stdout();
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
@@ -66,15 +78,16 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         let in_messages = in_messages(&title, names.len());
         let outcomes = Outcomes::new(Direction::Get, in_messages, is_single, announces(&args.common));
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
-        Ok(Get::new(wanted.clone(), args.choice.skip(), outcomes))
+        let get = Get::new(wanted.clone(), args.choice.skip(), outcomes);
+        Ok(get.matching(all_matching.clone(), taken.clone()))
     };
     let progress = || Progress::of(&args.common, Transfer::Download, &title, &server.to_string(), uses_pipe);
     run.run(progress, make)?.end(Get::finish)
 }
 
 /// The name on this machine that two of these have.
-fn repeated(names: &[FilePathBox]) -> Option<&str> {
-    let mut own_names: Vec<_> = names.iter().map(own_name_of).collect();
+fn repeated<'n>(names: &[&'n FilePathBox]) -> Option<&'n str> {
+    let mut own_names: Vec<_> = names.iter().map(|name| own_name_of(name)).collect();
     own_names.sort_unstable();
     own_names.windows(2).find_map(|pair| match pair {
         [one, other] if one == other => Some(*one),
@@ -87,15 +100,27 @@ fn own_name_of(path: &FilePathBox) -> &str {
     path.as_path().components().last().unwrap_or_default()
 }
 
+fn rules_of(args: &GetArgs) -> TreeRules {
+    // Links of the user in the folder that is fetched lead elsewhere.
+    let (preserve, remembers_here, links_in_paths) = (args.choice.preserve(), false, false);
+    TreeRules { preserve, remembers_here, links_in_paths, ..TreeRules::default() }
+}
+
+/// Where the files and folders go that match a pattern.
+fn match_in(args: &GetArgs, pattern: PathPattern, rules: TreeRules) -> Result<Matching, String> {
+    if args.writes_to_stdout() {
+        return Err("the standard output takes one file: give a name without a pattern, or --output FOLDER".into());
+    }
+    let (folder, beneath) = destination::folder(args.output.as_deref())?;
+    Ok(Matching { pattern, tree: Tree::new(folder, rules), beneath })
+}
+
 /// Where the file or folder `name` of a server goes.
-fn want(args: &GetArgs, name: &FilePathBox, is_single: bool) -> Result<Wanted, String> {
+fn want(args: &GetArgs, name: &FilePathBox, is_single: bool, rules: TreeRules) -> Result<Wanted, String> {
     let own_name = own_name_of(name);
     let output = args.output.as_deref();
     let place =
         if is_single { destination::place(output, own_name)? } else { destination::place_in(output, own_name)? };
-    // Links of the user in the folder that is fetched lead elsewhere.
-    let (preserve, remembers_here, links_in_paths) = (args.choice.preserve(), false, false);
-    let rules = TreeRules { preserve, remembers_here, links_in_paths, ..TreeRules::default() };
     let (destination, is_folder_here) = match place {
         destination::Place::StandardOutput => (session::Destination::StandardOutput, false),
         destination::Place::Entry { path, folder, name, is_folder } => {
@@ -110,37 +135,30 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
     if args.common.is_base_mode() {
         return Err("a server in base mode has no lists: only put and get work there".into());
     }
-    let path = args.server.name().map(ToString::to_string);
-    let (folder, pattern) = split_pattern(path.as_deref());
-    let pattern = pattern.map(|pattern| {
-        glob::Pattern::new(&pattern).map_err(|error| format!("cannot use the pattern {pattern}: {error}"))
-    });
-    let pattern = pattern.transpose()?;
-    let folder = match folder.map(|folder| rdt_proto::files::FilePath::new(&folder).map(FilePathBox::from)) {
-        None => None,
-        Some(folder) => Some(folder.map_err(|error| error.to_string())?),
-    };
+    let path = args.server.name();
+    let pattern = path.and_then(|path| PathPattern::of(path)).transpose()?;
+    let folder = pattern.as_ref().map_or(path, PathPattern::folder).cloned();
     let run = Run { server: &args.server, common: &args.common, stop, is_download: true, uses_pipe: false };
-    let is_recursive = args.recursive || pattern.as_ref().is_some_and(|pattern| pattern.as_str().contains('/'));
+    let is_recursive = args.recursive || pattern.as_ref().is_some_and(PathPattern::is_recursive);
+    let has_match = Arc::new(AtomicBool::new(pattern.is_none()));
     let make = || {
-        let pattern = pattern.clone();
+        let (pattern, has_match) = (pattern.clone(), has_match.clone());
         Ok(List::new(folder.clone(), is_recursive, move |entries| {
-            let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
-            let is_match =
-                |entry: &&EntryBuf| pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&entry.path, options));
-            entries.iter().filter(is_match).for_each(print);
+            let is_match = |entry: &&EntryBuf| pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.path));
+            for entry in entries.iter().filter(is_match) {
+                has_match.store(true, Ordering::Relaxed);
+                print(entry);
+            }
         }))
     };
     let done: Done<List> = run.run(|| Progress::Quiet, make)?;
-    done.end(|mut list, _| list.failure().map_or(Ok(()), Err))
-}
-
-/// The folder in front of the first component with a wildcard, and the pattern for whole paths.
-fn split_pattern(path: Option<&str>) -> (Option<String>, Option<String>) {
-    let Some(path) = path else { return (None, None) };
-    let Some(wildcard) = path.find(['*', '?', '[']) else { return (Some(path.to_owned()), None) };
-    let folder = path[..wildcard].rfind('/').map(|slash| path[..slash].to_owned());
-    (folder, Some(path.to_owned()))
+    done.end(|mut list, _| match (list.failure(), &pattern) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(pattern)) if !has_match.load(Ordering::Relaxed) => {
+            Err(format!("nothing on the server matches \"{}\"", pattern.text()))
+        }
+        (None, _) => Ok(()),
+    })
 }
 
 fn print(entry: &EntryBuf) {
@@ -221,26 +239,4 @@ pub(crate) fn name_of(file: &Path) -> Result<NameBuf, String> {
         .to_str()
         .ok_or_else(|| format!("cannot send {} under its name: it is not UTF-8: give --name", file.display()))?;
     NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_begins_in_the_folder_in_front_of_its_first_wildcard() {
-        for (path, folder, pattern) in [
-            (None, None, None),
-            (Some("a"), Some("a"), None),
-            (Some("a/b"), Some("a/b"), None),
-            (Some("*.jpg"), None, Some("*.jpg")),
-            (Some("a/*.jpg"), Some("a"), Some("a/*.jpg")),
-            (Some("a/b/c*/d?"), Some("a/b"), Some("a/b/c*/d?")),
-            (Some("a[b]/c"), None, Some("a[b]/c")),
-            (Some("**/x"), None, Some("**/x")),
-        ] {
-            let expected = (folder.map(str::to_owned), pattern.map(str::to_owned));
-            assert_eq!(split_pattern(path), expected, "{path:?}");
-        }
-    }
 }

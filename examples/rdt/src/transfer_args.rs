@@ -51,8 +51,8 @@ impl Name {
 #[derive(Args)]
 #[command(override_usage = "rdt get [OPTIONS] <NAME>... <ADDR>\n       rdt get [OPTIONS] rdt://HOST[:PORT]/PATH")]
 pub(crate) struct GetArgs {
-    /// The paths of files and folders at the server, and last the server: host or host:port. Or one URL,
-    /// rdt://host:port/path
+    /// The paths of files and folders at the server, or patterns (*, ?, [a-z], ** for any folders), and last the server:
+    /// host or host:port. Or one URL, rdt://host:port/path. A . stands for everything
     #[arg(value_name = "NAME> <ADDR", required = true, num_args = 1..)]
     words: Vec<String>,
     /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
@@ -162,7 +162,7 @@ impl GetArgs {
                     return Err("the address has a name already".into());
                 }
                 let names: Result<_, _> =
-                    names.iter().map(|name| parse_path(name).map_err(|why| invalid(name, &why))).collect();
+                    names.iter().map(|name| parse_name(name).map_err(|why| invalid(name, &why))).collect();
                 (names?, server)
             }
         };
@@ -179,6 +179,11 @@ impl GetArgs {
 
 fn invalid(word: &str, why: &str) -> String {
     format!("invalid value '{word}': {why}")
+}
+
+/// A path or a pattern at a server.
+fn parse_name(text: &str) -> Result<FilePathBox, String> {
+    parse_path(if matches!(text, "." | "./") { "*" } else { text })
 }
 
 /// A path at a server. A folder may end with a slash.

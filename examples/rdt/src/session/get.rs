@@ -3,9 +3,13 @@
 //! ```text
 //! Waiting ──→ what is there of it? ──→ GET ──→ content, END
 //!                                       └── refused: a folder? ── STAT ──→ LIST ──→ Waiting, for each entry
+//! a pattern ──→ LIST ──→ Waiting, for each file that matches; LIST, for each folder
 //! ```
 
 mod folder;
+mod matching;
+
+pub(crate) use matching::Matching;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
@@ -21,10 +25,11 @@ use crate::files::PeaksBuf;
 use crate::messages::error_text;
 use crate::progress::Step;
 use crate::progress_line::PathView;
+use matching::Listing;
 use rdt_proto::files::FilePathBox;
 use rdt_proto::ftp::{ErrorCode, StorageError};
 use rdt_proto::{Duration, Instant};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
@@ -40,6 +45,8 @@ pub(crate) struct Get {
     open: HashMap<u32, Open>,
     /// The folders to make behind the files in them, which change their times of modification.
     folders: Folders,
+    /// The names in the folder of this side that patterns may not take again.
+    local: HashSet<FilePathBox>,
     server: Option<SocketAddr>,
     pub(crate) outcomes: Outcomes,
     /// The bytes of all files that are known, and of those that are done.
@@ -62,6 +69,8 @@ enum Pending {
     Stat { wanted: Wanted, code: Option<ErrorCode> },
     /// What is in a folder, behind this entry?
     List { folder: Wanted, last: Option<FilePathBox> },
+    /// What matches a pattern?
+    Match(Listing),
 }
 
 /// A request that is open.
@@ -81,6 +90,7 @@ enum Open {
         /// Whether the page has an entry.
         has_entry: bool,
     },
+    Match(Listing),
 }
 
 impl Get {
@@ -92,6 +102,7 @@ impl Get {
             pending: VecDeque::new(),
             open: HashMap::new(),
             folders: Folders::default(),
+            local: HashSet::new(),
             server: None,
             outcomes,
             total: 0,
@@ -99,6 +110,13 @@ impl Get {
             is_due: false,
             has_invalid_list: false,
         }
+    }
+
+    /// Also wants what matches these patterns. All of it is stored in one folder, where the other files take these names.
+    pub(crate) fn matching(mut self, all: Vec<Matching>, taken: Vec<FilePathBox>) -> Self {
+        self.pending.extend(all.into_iter().map(|matching| Pending::Match(Listing::new(matching))));
+        self.local.extend(taken);
+        self
     }
 
     /// Looks up what this side has of the next files.

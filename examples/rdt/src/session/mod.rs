@@ -47,7 +47,7 @@ pub(crate) use beneath::Beneath;
 pub(crate) use committer::Committer;
 pub(crate) use destinations::Destination;
 pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
-pub(crate) use get::Get;
+pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
 pub(crate) use outcome::{Direction, Outcomes};

@@ -52,6 +52,78 @@ fn a_list_shows_folders_patterns_and_objects() {
     run(&["ls", &format!("{}/.rdt", server.address)]).expect_end(1, "does not allow this name");
 }
 
+/// Regression: `ls` ended with 0.
+#[test]
+fn a_pattern_without_a_match_is_an_error() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    write(&place.server("photos/a.jpg"), "a");
+    let output = place.client("");
+    for pattern in ["*.jpg", "photos/*.png", "none/*", "**/b*"] {
+        let none = format!("matches \"{pattern}\"");
+        let expected = if pattern.contains("none") { "no such file" } else { &none };
+        run(&["ls", &format!("{}/{pattern}", server.address)]).expect_end(1, expected);
+        run(&["get", pattern, &server.address, "-o", output.to_str().unwrap()]).expect_end(1, expected);
+    }
+    assert!(Place::names(&output).is_empty());
+    // An empty folder is a list.
+    fs::create_dir(place.server("empty")).unwrap();
+    run(&["ls", &format!("{}/empty", server.address)]).expect_end(0, "");
+}
+
+#[test]
+fn a_get_takes_the_patterns_of_a_list() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let all = ["a.txt", "a1.txt", "a[1].txt", "logs/old/w.log", "logs/old/z.txt", "logs/x.txt", "other/x.txt"];
+    all.iter().for_each(|name| write(&place.server(name), name));
+    let files = |folder: &Path| {
+        let files =
+            walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| entry.path().is_file());
+        let names = files.map(|file| file.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+        let mut names: Vec<_> = names.filter(|name| !name.starts_with(".rdt")).collect();
+        names.sort();
+        names
+    };
+    let output = place.client("out");
+    let get = |words: &[&str]| {
+        let _ = fs::remove_dir_all(&output);
+        fs::create_dir(&output).unwrap();
+        let (code, said) = run(&[&["get"], words, &[&server.address, "-o", output.to_str().unwrap()]].concat()).end();
+        (code, files(&output), said)
+    };
+    for (words, expected) in [
+        (&["logs/*.txt"][..], &["x.txt"][..]),
+        (&["logs/**/*.txt"], &["old/z.txt", "x.txt"]),
+        (&["*/x.txt", "a.txt"], &["a.txt", "logs/x.txt", "other/x.txt"]),
+        (&["log*"], &["logs/old/w.log", "logs/old/z.txt", "logs/x.txt"]),
+        (&["logs/**"], &["old/w.log", "old/z.txt", "x.txt"]),
+        // A name may look like a pattern.
+        (&["a[1].txt"], &["a1.txt", "a[1].txt"]),
+        (&["[", "a?.txt"], &["a1.txt"]),
+        (&["*"], &all),
+        (&["."], &all),
+    ] {
+        let (code, found, said) = get(words);
+        assert_eq!(
+            (i32::from(words[0] == "["), found),
+            (code, expected.iter().map(|name| (*name).into()).collect()),
+            "{words:?} {said}"
+        );
+        if code == 0 {
+            let count = if expected.len() == 1 { "1 file".into() } else { format!("{} files", expected.len()) };
+            assert!(said.contains(&format!("received {count} from")), "{words:?} {said}");
+        }
+    }
+    let (code, found, said) = get(&["logs/*.txt", "other/*.txt"]);
+    assert!(code == 1 && found == ["x.txt"] && said.contains("becomes the same file on this machine"), "{said}");
+    let verified = ["get", "*.txt", &server.address, "--verify", "-o", output.to_str().unwrap()];
+    run(&verified).expect_end(0, "received 3 files");
+    run(&verified).expect_end(0, "3 files: the same on both sides already");
+    run(&["get", "*", &server.address, "-o", "-"]).expect_end(1, "the standard output takes one file");
+    run(&["get", "*", &server.address, "-o", "none"]).expect_end(1, "no such folder");
+}
+
 #[test]
 fn names_of_the_program_and_of_parents_are_refused_in_every_request() {
     let place = Place::new();
@@ -67,9 +139,10 @@ fn names_of_the_program_and_of_parents_are_refused_in_every_request() {
         run(&["get", name, address, "-o", output]).expect_end(1, "does not allow this name");
         run(&["ls", &format!("{address}/{name}")]).expect_end(1, "does not allow this name");
     }
-    for name in ["../secret", "a/../../secret", "a/..", "."] {
+    for name in ["../secret", "a/../../secret", "a/..", "./a", "."] {
         run(&["put", file, address, "--name", name]).expect_end(2, "relative folder");
-        run(&["get", name, address, "-o", "-"]).expect_end(2, "relative folder");
+        let (code, said) = run(&["get", name, address, "-o", "-"]).end();
+        assert!(if name == "." { code == 1 } else { code == 2 && said.contains("relative folder") }, "{said}");
         let (code, said) = run(&["ls", &format!("{address}/{name}")]).end();
         assert!(code != 0, "{said}");
     }

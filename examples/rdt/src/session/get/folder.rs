@@ -36,6 +36,7 @@ impl Get {
                 self.fail(&wanted, refused(server, wanted.path.as_path(), first.unwrap_or(code)));
             }
             Some(Open::List { folder, .. }) => self.fail(&folder, refused(server, folder.path.as_path(), code)),
+            Some(Open::Match(listing)) => self.handle_unlisted(&listing, code, server),
             None => {}
         }
     }
@@ -90,6 +91,7 @@ impl Get {
                 let asked = exchange.session.list(Some(folder.path.as_path()), after, Flags::RECURSIVE | digest);
                 (asked, Open::List { folder, last, has_entry: false })
             }
+            Pending::Match(listing) => return self.list_matching(exchange, listing),
         };
         // The session is ready.
         asked.is_ok_and(|number| self.open.insert(number, open).is_none())
@@ -97,7 +99,9 @@ impl Get {
 
     /// Handles an entry of a list. They ascend, so that no list goes on for ever.
     pub(super) fn handle_entry(&mut self, number: u32, entry: EntryBuf, server: SocketAddr) {
-        let Some(Open::List { folder, last, has_entry }) = self.open.get_mut(&number) else { return };
+        let Some(Open::List { folder, last, has_entry }) = self.open.get_mut(&number) else {
+            return self.handle_candidate(number, entry, server);
+        };
         let is_beneath = entry.path.strip_prefix(&*folder.path).is_some_and(|rest| rest.starts_with('/'));
         if !is_beneath || last.as_ref().is_some_and(|last| entry.path <= *last) {
             return self.end_list(server);
@@ -109,7 +113,11 @@ impl Get {
 
     /// Handles the end of a list, or of a page of it.
     pub(super) fn handle_listed(&mut self, number: u32, has_more: bool, server: SocketAddr) {
-        let Some(Open::List { folder, last, has_entry }) = self.open.remove(&number) else { return };
+        let (folder, last, has_entry) = match self.open.remove(&number) {
+            Some(Open::List { folder, last, has_entry }) => (folder, last, has_entry),
+            Some(Open::Match(listing)) => return self.handle_matched(listing, has_more, server),
+            Some(Open::Get { .. } | Open::Stat { .. }) | None => return,
+        };
         match (has_more, has_entry) {
             (true, true) => self.pending.push_back(Pending::List { folder, last }),
             (true, false) => self.end_list(server),
@@ -117,10 +125,15 @@ impl Get {
         }
     }
 
-    fn end_list(&mut self, server: SocketAddr) {
+    pub(super) fn end_list(&mut self, server: SocketAddr) {
         if !std::mem::replace(&mut self.has_invalid_list, true) {
             self.outcomes.fail(format!("{server} sent an invalid list: do not trust it"));
         }
+    }
+
+    pub(super) fn leave_out(&mut self, path: &FilePathBox) {
+        let why = "is there a link that leads to no file of its folder, or is unknown: it is left out";
+        self.outcomes.fail(format!("\"{path}\" {why}"));
     }
 
     /// Wants an entry of a folder, in the same place beneath its destination.
@@ -135,8 +148,7 @@ impl Get {
             return self.outcomes.fail(format!("\"{}\" has too long a path for this machine", entry.path));
         };
         if !matches!(entry.kind, FileKind::File | FileKind::Folder) {
-            let why = "is there a link that leads to no file of its folder, or is unknown: it is left out";
-            return self.outcomes.fail(format!("\"{}\" {why}", entry.path));
+            return self.leave_out(&entry.path);
         }
         if entry.kind == FileKind::Folder {
             return self.folders.push(Folder { tree: tree.clone(), path: local, metadata: entry.metadata });
