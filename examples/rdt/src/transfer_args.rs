@@ -51,8 +51,8 @@ impl Name {
 #[derive(Args)]
 #[command(override_usage = "rdt get [OPTIONS] <NAME>... <ADDR>\n       rdt get [OPTIONS] rdt://HOST[:PORT]/PATH")]
 pub(crate) struct GetArgs {
-    /// The paths of files and folders at the server, or patterns (*, ?, [a-z], ** for any folders), and last the server:
-    /// host or host:port. Or one URL, rdt://host:port/path. A . stands for everything
+    /// The paths of files and folders at the server, or patterns (*, ?, [a-z], ** for any folders) and . for everything,
+    /// and last the server: host or host:port. Or one URL, rdt://host:port/path
     #[arg(value_name = "NAME> <ADDR", required = true, num_args = 1..)]
     words: Vec<String>,
     /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::destinations::Destinations;
 use super::exchange::SessionExchange;
 use super::keep_place::KeepPlace;
+use super::stopped;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
@@ -43,8 +44,8 @@ pub(crate) trait Requests {
     fn title(&self) -> String;
     /// What has become of the content after an early end, and what the user can do.
     fn aftermath(&self) -> &'static str;
-    /// What has become of the content after a request to stop, if that matters.
-    fn after_stop(&self) -> &'static str {
+    /// What has become of `done` bytes after a request to stop, and what the user can do.
+    fn after_stop(&self, _exchange: &ClientExchange, _done: u64) -> &'static str {
         ""
     }
     /// Whether nothing can be saved by going on: content that cannot be stored keeps coming.
@@ -63,7 +64,8 @@ pub(crate) struct SessionClient<R> {
     keep_place: KeepPlace,
     end: Option<End>,
     ended_at: Option<Instant>,
-    stopped: bool,
+    /// How far it had come when the user stopped it.
+    stopped: Option<String>,
     /// Whether a datagram came since the last step.
     is_touched: bool,
     /// The time at which the client leaves, even if the connection is not drained.
@@ -103,7 +105,7 @@ impl<R: Requests> SessionClient<R> {
             progress,
             end: None,
             ended_at: None,
-            stopped: false,
+            stopped: None,
             is_touched: false,
             leave_at: None,
             expired: false,
@@ -111,7 +113,7 @@ impl<R: Requests> SessionClient<R> {
     }
 
     pub(crate) fn was_stopped(&self) -> bool {
-        self.stopped
+        self.stopped.is_some()
     }
 
     /// The time from the handshake to the last answer, or to the request to stop.
@@ -126,7 +128,7 @@ impl<R: Requests> SessionClient<R> {
 
     /// When another client may try again, because the server turned this one away as busy after the handshake.
     pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
-        if self.stopped { None } else { self.contact.turned_away(now) }
+        if self.was_stopped() { None } else { self.contact.turned_away(now) }
     }
 
     /// Why the session ended before every request was answered, and how the user can fix it.
@@ -135,15 +137,15 @@ impl<R: Requests> SessionClient<R> {
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let end = match self.end {
             Some(End::Answered | End::GivenUp) => return None,
-            _ if self.stopped && self.exchange.is_committing() => {
+            _ if self.was_stopped() && self.exchange.is_committing() => {
                 return Some(format!("stopped: {title} was being stored: look whether it is there"));
-            }
-            _ if self.stopped => {
-                return Some(format!("stopped: {title} was not transferred{}", self.requests.after_stop()));
             }
             Some(End::Early(end)) => end,
             Some(End::NotConnected) | None => SessionEnd::Lost(None),
         };
+        if self.stopped.is_some() {
+            return self.stopped.clone();
+        }
         let Some(link) = self.contact.link() else { return self.contact.failure(&title, &network) };
         let (server, reason, again) = (link.server(), link.connection.ended(), self.requests.aftermath());
         Some(match end {
@@ -184,12 +186,18 @@ impl<R: Requests> SessionClient<R> {
         self.pump(now);
     }
 
+    fn how_far(&self) -> String {
+        let in_flight = self.contact.link().map_or(0, |link| in_flight(link, &self.settings));
+        let step = self.requests.step(&self.exchange, in_flight);
+        stopped::text(&self.requests.title(), &step, |done| self.requests.after_stop(&self.exchange, done))
+    }
+
     /// Moves all data that can be moved now.
     fn pump(&mut self, now: Instant) {
         let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
         let server = link.server();
         let (is_working, moved) = (self.exchange.disk().is_working(), self.exchange.moved());
-        if self.end.is_none() && !self.stopped && self.keep_place.is_due(now, is_working, moved) {
+        if self.end.is_none() && self.stopped.is_none() && self.keep_place.is_due(now, is_working, moved) {
             // Otherwise another message leaves.
             let _ = self.exchange.session.keep_place();
         }
@@ -198,17 +206,17 @@ impl<R: Requests> SessionClient<R> {
             while let Some(answer) = Answer::poll(&mut self.exchange) {
                 moved = true;
                 match answer {
-                    Answer::Ended { unanswered: 0, end: SessionEnd::Closed } if !self.stopped => {
+                    Answer::Ended { unanswered: 0, end: SessionEnd::Closed } if self.stopped.is_none() => {
                         self.end.get_or_insert(End::Answered);
                     }
                     Answer::Ended { end, .. } => {
                         self.end.get_or_insert(End::Early(end));
                     }
-                    _ if self.stopped => {}
+                    _ if self.stopped.is_some() => {}
                     answer => self.requests.handle_answer(now, &mut self.exchange, answer, server),
                 }
             }
-            if self.end.is_none() && !self.stopped {
+            if self.end.is_none() && self.stopped.is_none() {
                 moved |= self.requests.advance(now, &mut self.exchange);
                 if self.requests.are_complete() && self.exchange.session.unanswered() == 0 {
                     self.end = Some(End::Answered);
@@ -235,11 +243,7 @@ impl<R: Requests> SessionClient<R> {
             }
             return;
         }
-        let in_flight = if link.connection.is_all_acknowledged() {
-            0
-        } else {
-            u64::from(link.connection.send_memory().used) * u64::from(self.settings.config.segment)
-        };
+        let in_flight = in_flight(link, &self.settings);
         let step = || match self.requests.step(&self.exchange, in_flight) {
             Step::Transferring { done, total, .. } => {
                 Step::Transferring { done, total, path: path_view(&link.connection, self.requests.is_sender()) }
@@ -247,6 +251,15 @@ impl<R: Requests> SessionClient<R> {
             step @ (Step::Asking | Step::Storing { .. }) => step,
         };
         self.progress.update(now, step);
+    }
+}
+
+/// The bytes that were sent and may not have arrived.
+fn in_flight(link: &Link, settings: &Settings) -> u64 {
+    if link.connection.is_all_acknowledged() {
+        0
+    } else {
+        u64::from(link.connection.send_memory().used) * u64::from(settings.config.segment)
     }
 }
 
@@ -296,7 +309,7 @@ impl<R: Requests> Endpoint for SessionClient<R> {
 
     fn handle_stop(&mut self, now: Instant) {
         if self.end.is_none() {
-            self.stopped = true;
+            self.stopped = Some(self.how_far());
             self.ended_at.get_or_insert(now);
             if self.exchange.is_sending() {
                 // CANCEL and FIN are repeated until the server has them, other than RESET.

@@ -19,6 +19,7 @@ use super::failure_text::{cannot_write, not_received};
 use super::folders::Folders;
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
+use super::stopped::after_stop;
 use super::wanted::{Local, Wanted, look_up};
 use crate::disk::{Call, Work};
 use crate::files::PeaksBuf;
@@ -26,7 +27,7 @@ use crate::messages::error_text;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
-use rdt_proto::files::FilePathBox;
+use rdt_proto::files::{BLOCK_BYTES, FilePathBox};
 use rdt_proto::ftp::{ErrorCode, StorageError};
 use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -329,8 +330,12 @@ impl Requests for Get {
         }
     }
 
-    fn after_stop(&self) -> &'static str {
-        if self.outcomes.has_content_on_stdout() { ": the standard output is incomplete" } else { "" }
+    fn after_stop(&self, exchange: &ClientExchange, done: u64) -> &'static str {
+        let is_part = |announced: destinations::Announced| announced.length.is_some_and(|length| length > BLOCK_BYTES);
+        if self.outcomes.has_content_on_stdout() {
+            return ": the standard output is incomplete";
+        }
+        after_stop(self.skip, &self.outcomes, done, exchange.place.current().is_some_and(is_part))
     }
 
     /// A GET can be stopped only with the connection.

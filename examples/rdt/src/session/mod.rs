@@ -17,7 +17,7 @@
 //! | `folders` | the folders that a client makes |
 //! | `items` | the files that arguments name |
 //! | `run` | runs a client on the event loop |
-//! | `outcome` | what a client says about its requests |
+//! | `outcome`, `stopped` | what a client says about its requests, and when its user stops it |
 
 mod answer;
 mod beneath;
@@ -41,6 +41,7 @@ mod send;
 mod sending;
 mod skip;
 mod source;
+mod stopped;
 mod wanted;
 
 pub(crate) use beneath::Beneath;

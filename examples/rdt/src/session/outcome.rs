@@ -80,6 +80,11 @@ impl Outcomes {
         self.title.clone()
     }
 
+    /// Whether there is one request, whose outcome is that of the command.
+    pub(crate) fn is_single(&self) -> bool {
+        self.is_single
+    }
+
     /// Several requests have come of one: a folder.
     pub(crate) fn are_many(&mut self) {
         self.is_single = false;

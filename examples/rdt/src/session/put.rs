@@ -15,6 +15,7 @@ use super::outcome::{Outcomes, Transferred};
 use super::sending::Chunk;
 use super::skip::Skip;
 use super::source::{Placed, Source, open, place};
+use super::stopped::after_stop;
 use crate::disk::{Call, Work};
 use crate::files::StatusBuf;
 use crate::messages;
@@ -344,6 +345,11 @@ impl Requests for Put {
 
     fn title(&self) -> String {
         self.outcomes.title()
+    }
+
+    fn after_stop(&self, _exchange: &ClientExchange, done: u64) -> &'static str {
+        let is_part = |item: &Item| matches!(item.source, Source::File(_)) && item.length > RESUMED_FROM;
+        after_stop(self.skip, &self.outcomes, done, self.current.as_ref().is_some_and(|(_, item)| is_part(item)))
     }
 
     fn aftermath(&self) -> &'static str {

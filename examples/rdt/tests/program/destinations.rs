@@ -70,7 +70,7 @@ mod standard_output {
         let mut stopped = run_with_output(&arguments, Path::new("/dev/null"));
         stopped.expect_progress();
         stopped.interrupt();
-        stopped.expect_end(130, "stopped: \"a\" was not transferred: the standard output is incomplete");
+        stopped.expect_end(130, "of 1.00 GiB of \"a\" were transferred: the standard output is incomplete");
         let mut lost = run_with_output(&arguments, Path::new("/dev/null"));
         lost.expect_progress();
         server.running.kill();

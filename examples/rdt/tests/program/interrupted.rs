@@ -212,6 +212,23 @@ fn leave_part(way: Way, place: &Place, server: &Server) {
     client.kill();
 }
 
+/// Regression: "stopped: … was not transferred" was also said when most was.
+#[test]
+fn a_stopped_transfer_says_that_the_same_command_goes_on() {
+    for way in [Way::Put, Way::Get] {
+        let place = Place::new();
+        let server = place.serve(&[]);
+        let [source, target] = way.files(&place);
+        fs::write(&source, content(32_000_000)).unwrap();
+        let mut first = way.start(&place, &server, &RATE);
+        first.expect_progress();
+        wait_until(|| part_bytes(target.parent().unwrap()) >= 8 * MIB);
+        first.interrupt();
+        first.expect_end(130, "MiB of 30.52 MiB of \"a\" were transferred: the same command goes on");
+        way.start(&place, &server, &[]).expect_end(0, "\"a\" goes on at");
+    }
+}
+
 #[test]
 fn a_file_that_changed_meanwhile_starts_again_and_says_so() {
     for way in [Way::Put, Way::Get] {

@@ -1,0 +1,62 @@
+//! What a client says that its user has stopped.
+
+use super::outcome::Outcomes;
+use super::skip::Skip;
+use crate::progress::Step;
+use indicatif::HumanBytes;
+use rdt_proto::files::BLOCK_BYTES;
+
+/// How far the transfer has come. `after` says what becomes of that, and what the user can do.
+pub(super) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static str) -> String {
+    match *step {
+        Step::Transferring { done: done @ 1.., total, .. } => {
+            let of = total.map_or(String::new(), |total| format!(" of {}", HumanBytes(total)));
+            format!("stopped: {}{of} of {title} were transferred{}", HumanBytes(done), after(done))
+        }
+        Step::Storing { total } => {
+            format!("stopped: {} of {title} were transferred, and perhaps stored{}", HumanBytes(total), after(total))
+        }
+        Step::Asking | Step::Transferring { .. } => format!("stopped: {title} was not transferred{}", after(0)),
+    }
+}
+
+/// Whether the same command goes on. `is_part` says whether the receiver may keep a part of the last file.
+pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bool) -> &'static str {
+    match (outcomes.is_single(), skip) {
+        (_, _) if done == 0 => "",
+        (true, _) if is_part && done >= BLOCK_BYTES => ": the same command goes on",
+        (true, _) => ", and nothing of it is kept",
+        (false, Skip::Nothing) => ": the same command with --update goes on",
+        (false, Skip::SameTime | Skip::SameContent) => ": the same command goes on",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress_line::PathView;
+
+    #[test]
+    fn a_client_that_is_stopped_says_how_far_it_came() {
+        let path = PathView::default();
+        let after = |done| if done > 0 { ": the same command goes on" } else { "" };
+        for (step, expected) in [
+            (Step::Asking, "stopped: \"a\" was not transferred"),
+            (Step::Transferring { done: 0, total: Some(5), path }, "stopped: \"a\" was not transferred"),
+            (
+                Step::Transferring { done: 3 << 20, total: Some(5 << 20), path },
+                "stopped: 3.00 MiB of 5.00 MiB of \"a\" were transferred: the same command goes on",
+            ),
+            (
+                Step::Transferring { done: 7, total: None, path },
+                "stopped: 7 B of \"a\" were transferred: the same command goes on",
+            ),
+            (
+                Step::Storing { total: 7 },
+                "stopped: 7 B of \"a\" were transferred, and perhaps stored: the same command goes on",
+            ),
+        ] {
+            assert_eq!(text("\"a\"", &step, after), expected);
+        }
+    }
+}
