@@ -269,6 +269,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     ///
     /// The rest waits in the connection for [`turn`](Self::turn), which must follow.
     pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        self.now = now;
         if self.intake.is_some() {
             return 0;
         }
@@ -277,6 +278,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             let rest = bytes.get(taken..).unwrap_or_default();
             let read = self.session.handle_input(rest);
             taken += read;
+            self.moved += read as u64;
             if !self.receive(now, rest.get(read..).unwrap_or_default()) && read == 0 {
                 self.moved += taken as u64;
                 return taken;
