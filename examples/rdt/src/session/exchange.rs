@@ -280,7 +280,6 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             taken += read;
             self.moved += read as u64;
             if !self.receive(now, rest.get(read..).unwrap_or_default()) && read == 0 {
-                self.moved += taken as u64;
                 return taken;
             }
         }
