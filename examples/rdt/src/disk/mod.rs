@@ -24,7 +24,7 @@ use mio::Waker;
 use pool::Pool;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 /// The number of threads of a server for each kind of work. As many slow calls do not delay others of their kind.
@@ -57,14 +57,24 @@ pub(crate) struct Disk {
     writes: Arc<Pool>,
     flushes: Arc<Pool>,
     finished: Sender<usize>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     key: usize,
     /// The number of calls that have not ended, of all exchanges.
     open: Arc<AtomicUsize>,
 }
 
+/// Wakes the loop, once for all calls that end before it looks.
+struct Bell {
+    waker: Arc<Waker>,
+    /// Whether the loop was woken and has not looked yet.
+    rung: AtomicBool,
+}
+
 /// The keys of the exchanges whose calls have ended.
-pub(crate) struct Finished(Receiver<usize>);
+pub(crate) struct Finished {
+    keys: Receiver<usize>,
+    bell: Arc<Bell>,
+}
 
 impl Disk {
     /// Creates the threads of a loop, which `waker` wakes when a call has ended.
@@ -73,7 +83,9 @@ impl Disk {
         let pool = |threads| Arc::new(Pool::new(threads));
         let (reads, hashes) = (pool(threads), pool(threads.min(HASH_THREADS)));
         let (writes, flushes, open) = (pool(threads), pool(threads), Arc::default());
-        (Self { reads, hashes, writes, flushes, finished, waker, key: 0, open }, Finished(keys))
+        let bell = Arc::new(Bell { waker, rung: AtomicBool::new(false) });
+        let finished_keys = Finished { keys, bell: bell.clone() };
+        (Self { reads, hashes, writes, flushes, finished, bell, key: 0, open }, finished_keys)
     }
 
     /// The disk for the exchange with this key.
@@ -93,8 +105,8 @@ impl Disk {
     pub(crate) fn promise<T>(&self) -> (Promise<T>, Call<T>) {
         let (sender, result) = channel();
         self.open.fetch_add(1, Ordering::Relaxed);
-        let (finished, waker, open) = (self.finished.clone(), self.waker.clone(), self.open.clone());
-        let notice = Notice { finished, waker, key: self.key, open };
+        let (finished, bell, open) = (self.finished.clone(), self.bell.clone(), self.open.clone());
+        let notice = Notice { finished, bell, key: self.key, open };
         (Promise { sender, _notice: notice }, Call { result, job: None })
     }
 
@@ -149,7 +161,7 @@ impl<T> Promise<T> {
 /// Says that a call has ended, when it is dropped.
 struct Notice {
     finished: Sender<usize>,
-    waker: Arc<Waker>,
+    bell: Arc<Bell>,
     key: usize,
     open: Arc<AtomicUsize>,
 }
@@ -157,16 +169,29 @@ struct Notice {
 impl Drop for Notice {
     fn drop(&mut self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        // An error means that the loop has ended, or that it wakes by itself a little later.
+        // An error means that the loop has ended.
         let _ = self.finished.send(self.key);
-        let _ = self.waker.wake();
+        self.bell.ring();
+    }
+}
+
+impl Bell {
+    /// Wakes the loop, unless it was woken and has not looked yet.
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
+            // The loop has ended, or wakes by itself a little later.
+            self.rung.store(false, Ordering::Release);
+        }
     }
 }
 
 impl Finished {
-    /// The key of an exchange whose call has ended. The exchange may have ended too.
+    /// The key of an exchange whose call has ended. The exchange may have ended too. After `None`, the next call that
+    /// ends wakes the loop.
     pub(crate) fn next(&self) -> Option<usize> {
-        self.0.try_recv().ok()
+        let next = || self.keys.try_recv().ok();
+        // A key that came before the bell was reset has woken nobody.
+        next().or_else(|| if self.bell.rung.swap(false, Ordering::AcqRel) { next() } else { None })
     }
 }
 

@@ -76,8 +76,8 @@ impl Target {
         match if_taken {
             IfTaken::Replace => {
                 // Another process may have created an entry with this name meanwhile.
-                replaceable(file.folder(), &name, if_taken)?;
-                file.replace(&name)?;
+                let folder = file.folder().clone();
+                file.replace(&name, || replaceable(&folder, &name, if_taken).map(|_| ()))?;
             }
             IfTaken::Refuse => file.link(&name)?,
             IfTaken::Rename => match file.link(&name) {

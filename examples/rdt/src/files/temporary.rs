@@ -4,8 +4,8 @@
 //! it takes a temporary name first, because no system call replaces a name by a file without one. Other systems have
 //! only files with names, and there it has the temporary name from the beginning.
 //!
-//! The program locks the file while it has it. So a temporary name whose file is not locked is left from a killed
-//! program.
+//! The program locks the file while it has a temporary name. So such a name whose file is not locked is left from a
+//! killed program.
 
 use cap_std::fs::Dir;
 use std::ffi::OsStr;
@@ -39,11 +39,7 @@ impl Temporary {
 
     fn create(folder: Arc<Dir>, readable: bool) -> io::Result<Self> {
         match create_unnamed(&folder, readable)? {
-            Some(file) => {
-                // Where files cannot be locked, nothing is removed either.
-                let _ = lock(&file);
-                Ok(Self { folder, file, name: None })
-            }
+            Some(file) => Ok(Self { folder, file, name: None }),
             None => Self::with_name(folder, readable),
         }
     }
@@ -70,26 +66,38 @@ impl Temporary {
         &self.file
     }
 
-    pub(super) fn folder(&self) -> &Dir {
+    pub(super) fn folder(&self) -> &Arc<Dir> {
         &self.folder
     }
 
-    /// Gives the file the name `name`, and replaces an entry of this name in the same step. No system call replaces
-    /// only files: a pipe or a link that another program creates in this moment is replaced as well.
-    pub(super) fn replace(&mut self, name: &OsStr) -> io::Result<()> {
+    /// Gives the file the name `name`, and replaces an entry of this name in the same step, if `may_replace` allows it.
+    /// No system call replaces only files: a pipe or a link that another program creates in this moment is replaced as
+    /// well.
+    pub(super) fn replace(&mut self, name: &OsStr, may_replace: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         if self.name.is_none() {
             // Usually the name is free, and one step is enough.
             match link_unnamed(&self.file, &self.folder, name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 linked => return linked,
             }
-            let temporary = temporary_name()?;
-            link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
-            self.name = Some(temporary);
         }
+        may_replace()?;
+        self.take_temporary_name()?;
         if let Some(temporary) = &self.name {
             self.folder.rename(temporary, &self.folder, name)?;
             self.name = None;
+        }
+        Ok(())
+    }
+
+    /// Gives the file a temporary name, unless it has one.
+    fn take_temporary_name(&mut self) -> io::Result<()> {
+        if self.name.is_none() {
+            // Where files cannot be locked, nothing is removed either.
+            let _ = lock(&self.file);
+            let temporary = temporary_name()?;
+            link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
+            self.name = Some(temporary);
         }
         Ok(())
     }
@@ -132,7 +140,10 @@ pub(super) fn temporary_name() -> io::Result<String> {
 fn create_unnamed(folder: &Dir, readable: bool) -> io::Result<Option<File>> {
     use rustix::fs::{Mode, OFlags, openat};
     use rustix::io::Errno;
-    if !std::path::Path::new("/proc/self/fd").exists() {
+    /// Without this folder, such a file gets no name.
+    static HAS_PROC: std::sync::LazyLock<bool> =
+        std::sync::LazyLock::new(|| std::path::Path::new("/proc/self/fd").exists());
+    if !*HAS_PROC {
         return Ok(None);
     }
     let access = if readable { OFlags::RDWR } else { OFlags::WRONLY };
@@ -245,11 +256,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let dir = Arc::new(Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap());
         let mut used = Temporary::new(dir.clone()).unwrap();
-        let [left, in_use] = [temporary_name().unwrap(), temporary_name().unwrap()];
-        if used.name.is_none() {
-            link_unnamed(&used.file, &dir, in_use.as_ref()).unwrap();
-            used.name = Some(in_use);
-        }
+        used.take_temporary_name().unwrap();
+        let left = temporary_name().unwrap();
         for name in [&left, ".rdt-note.part"] {
             std::fs::write(place.path().join(name), "left").unwrap();
         }
@@ -275,7 +283,7 @@ mod tests {
                     remove_leftovers(&dir);
                 }
             });
-            let create = |_| Temporary::with_name(dir.clone(), false)?.replace(OsStr::new("file"));
+            let create = |_| Temporary::with_name(dir.clone(), false)?.replace(OsStr::new("file"), || Ok(()));
             let created = (0..2_000).map(create).collect();
             ends.store(true, Ordering::Relaxed);
             created

@@ -90,12 +90,14 @@ impl Endpoint for FileServer {
     }
 
     fn handle_wake(&mut self, now: Instant) {
-        let mut any = false;
-        while let Some(index) = self.finished.next() {
+        // Many files of a client may have become durable together.
+        let mut indices: Vec<_> = std::iter::from_fn(|| self.finished.next()).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        for &index in &indices {
             self.pump(now, index);
-            any = true;
         }
-        if any {
+        if !indices.is_empty() {
             self.pump_events(now);
         }
     }

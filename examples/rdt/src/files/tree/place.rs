@@ -8,7 +8,12 @@ use rdt_proto::files::FilePath;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a folder is used again that was opened for another file. Meanwhile another program may rename it, as it may
+/// between the start of a file and its end.
+const REUSED_FOR: Duration = Duration::from_millis(10);
 
 /// Where a path leads: a name in a folder that is open.
 #[derive(Clone)]
@@ -41,11 +46,26 @@ pub(super) struct Folders {
     fresh: Mutex<BTreeSet<Box<str>>>,
     /// The folders where what killed programs have left was removed.
     clean: Mutex<BTreeSet<Box<str>>>,
+    /// The folder that was opened last. Files that arrive together are often in one folder.
+    last: Mutex<Option<Opened>>,
+}
+
+struct Opened {
+    path: Box<str>,
+    folder: Weak<Dir>,
+    at: Instant,
+}
+
+impl Opened {
+    fn reuse(&self, path: &str) -> Option<Arc<Dir>> {
+        if *self.path == *path && self.at.elapsed() < REUSED_FOR { self.folder.upgrade() } else { None }
+    }
 }
 
 impl Folders {
     pub(super) fn new(outermost: Folder, follows_links: bool) -> Self {
-        Self { outermost, follows_links, fresh: Mutex::default(), clean: Mutex::default() }
+        let (fresh, clean, last) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { outermost, follows_links, fresh, clean, last }
     }
 
     pub(super) fn outermost(&self) -> &Folder {
@@ -61,7 +81,10 @@ impl Folders {
         names::check(path)?;
         let folder = split(path.as_str()).0;
         self.check_links(folder)?;
-        let parent = self.open(folder)?;
+        let parent = match folder {
+            None => self.dir().clone(),
+            Some(folder) => self.open_or_reuse(folder)?,
+        };
         Ok(Place { parent, path: path.as_str().into() })
     }
 
@@ -146,6 +169,21 @@ impl Folders {
             None => Ok(self.dir().clone()),
             Some(folder) => self.dir().open_dir(folder).map(Arc::new),
         }
+    }
+
+    /// Opens the folder of a file, or uses the one of a file that began a moment ago.
+    fn open_or_reuse(&self, folder: &str) -> io::Result<Arc<Dir>> {
+        if let Some(dir) = self.last().as_ref().and_then(|last| last.reuse(folder)) {
+            return Ok(dir);
+        }
+        let at = Instant::now();
+        let dir = self.open(Some(folder))?;
+        *self.last() = Some(Opened { path: folder.into(), folder: Arc::downgrade(&dir), at });
+        Ok(dir)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Opened>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The new folders on the way to `path`, and `path` itself: their entries have to be flushed with it.

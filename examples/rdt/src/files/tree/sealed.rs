@@ -112,11 +112,7 @@ impl Sealed {
         }
         let mut other = None;
         match self.if_taken {
-            IfTaken::Replace => {
-                // Another process may have created an entry with this name meanwhile.
-                replaceable(folder, name, self.if_taken)?;
-                replace(&mut self.content, &self.tree, &self.place)?;
-            }
+            IfTaken::Replace => replace(&mut self.content, &self.tree, &self.place)?,
             IfTaken::Refuse => link(&self.content, &self.tree, &self.place, name)?,
             IfTaken::Rename => match link(&self.content, &self.tree, &self.place, name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -142,10 +138,16 @@ impl Sealed {
 
 /// Gives the name of `place`, and replaces what has it in the same step.
 fn replace(content: &mut SealedContent, tree: &Tree, place: &Place) -> io::Result<()> {
+    // Another process may have created an entry with this name meanwhile.
+    let may_replace = || replaceable(&place.parent, place.name(), IfTaken::Replace).map(|_| ());
     match content {
-        SealedContent::Unnamed(file) => file.replace(place.name()),
-        SealedContent::Part(part) => tree.folders().dir().rename(part.path(), &place.parent, place.name()),
+        SealedContent::Unnamed(file) => file.replace(place.name(), may_replace),
+        SealedContent::Part(part) => {
+            may_replace()?;
+            tree.folders().dir().rename(part.path(), &place.parent, place.name())
+        }
         SealedContent::Link(target) => {
+            may_replace()?;
             let temporary = super::super::temporary::temporary_name()?;
             symlink(target, place, temporary.as_ref())?;
             let renamed = place.parent.rename(&temporary, &place.parent, place.name());
