@@ -1,16 +1,17 @@
 //! Makes files durable, many with one flush of the disk.
 //!
 //! ```text
-//! submit ──→ waiting ──┐
-//! submit ──→ waiting ──┼── a thread takes all: finish each, flush once, name each ──→ their results
-//! submit ──→ waiting ──┘   (meanwhile the next ones wait)
+//! submit ──→ waiting ──┐                    ┌──→ whole ──┐
+//! submit ──→ waiting ──┼── finish each ─────┼──→ whole ──┼── flush once, name each ──→ their results
+//! submit ──→ waiting ──┘                    └──→ whole ──┘
 //! ```
 //!
-//! So a single file waits for nothing, and the more files arrive, the more of them share a flush.
+//! One thread finishes files while another flushes those before them. So a single file waits for nothing, and the more
+//! files arrive, the more of them share a flush.
 
 use super::content::{Complete, NotStored, Stored};
 use crate::disk::{Call, Disk, Promise, Work};
-use crate::files;
+use crate::files::{self, Sealed};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LARGE: u64 = 1 << 20;
 /// The bytes of files that are not yet durable, of all clients, beyond which each client has one at a time.
 const MOST_BYTES: u64 = 64 << 20;
-/// The largest number of files that share a flush. They are open meanwhile.
+/// The largest number of files that share a flush. They are open meanwhile, and as many that wait for the next one.
 const MOST: usize = 256;
 
 /// The files of one event loop that are to become durable. Its clients share it.
@@ -34,13 +35,54 @@ pub(crate) struct Committer {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    is_running: bool,
+    whole: Vec<Whole>,
+    /// A job is on its way to a thread.
+    is_called: bool,
+    /// A thread finishes files.
+    is_finishing: bool,
+    /// A thread flushes files.
+    is_flushing: bool,
 }
 
 struct Waiting {
     finish: Finish,
     promise: Promise<Stored>,
     counted: Counted,
+}
+
+/// A file that only has to be flushed.
+struct Whole {
+    file: Sealed,
+    promise: Promise<Stored>,
+    counted: Counted,
+}
+
+/// What a thread does next.
+enum Step {
+    Finish(Vec<Waiting>),
+    Flush(Vec<Whole>),
+}
+
+impl Queue {
+    fn has_room(&self) -> bool {
+        self.whole.len() < MOST
+    }
+
+    /// What is to be done and no other thread does. What is whole is flushed before more is finished: another thread can
+    /// do that meanwhile.
+    fn next(&mut self) -> Option<Step> {
+        if !self.is_flushing && !self.whole.is_empty() {
+            self.is_flushing = true;
+            return Some(Step::Flush(std::mem::take(&mut self.whole)));
+        }
+        if !self.is_finishing && !self.waiting.is_empty() && self.has_room() {
+            self.is_finishing = true;
+            let count = self.waiting.len().min(MOST - self.whole.len());
+            let rest = self.waiting.split_off(count);
+            return Some(Step::Finish(std::mem::replace(&mut self.waiting, rest)));
+        }
+        None
+    }
 }
 
 /// Bytes that count until this is dropped.
@@ -70,15 +112,16 @@ impl Committer {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let waiting = Waiting { finish, promise, counted: Counted(self.bytes.clone(), bytes) };
         if bytes >= LARGE {
-            disk.run(Work::Flush, move || commit(vec![waiting]));
+            disk.run(Work::Flush, move || flush_all(finish_each(vec![waiting])));
             return call;
         }
         let mut queue = self.queue();
         queue.waiting.push(waiting);
-        let was_running = std::mem::replace(&mut queue.is_running, true);
+        let needs_thread = !queue.is_called && !queue.is_finishing && queue.has_room();
+        queue.is_called |= needs_thread;
         // A job that finds no thread is dropped in this call, and takes the lock.
         drop(queue);
-        if !was_running {
+        if needs_thread {
             let job = Job(Some(self.clone()));
             disk.run(Work::Flush, move || job.run());
         }
@@ -90,20 +133,26 @@ impl Committer {
         self.bytes.load(Ordering::Relaxed) > MOST_BYTES
     }
 
-    /// Commits until nothing waits.
+    /// Finishes and flushes until nothing is left that no other thread does.
     fn run(&self) {
-        loop {
-            let mut queue = self.queue();
-            if queue.waiting.is_empty() {
-                queue.is_running = false;
-                return;
-            }
-            let count = queue.waiting.len().min(MOST);
-            let rest = queue.waiting.split_off(count);
-            let batch = std::mem::replace(&mut queue.waiting, rest);
+        let mut queue = self.queue();
+        queue.is_called = false;
+        while let Some(step) = queue.next() {
             drop(queue);
-            // A panic drops the promises of its batch, so that their calls fail. The files that wait go on.
-            let _ = catch_unwind(AssertUnwindSafe(|| commit(batch)));
+            match step {
+                Step::Finish(batch) => {
+                    let whole = finish_each(batch);
+                    queue = self.queue();
+                    queue.is_finishing = false;
+                    queue.whole.extend(whole);
+                }
+                Step::Flush(batch) => {
+                    // A panic drops the promises of its batch, so that their calls fail. The files that wait go on.
+                    let _ = catch_unwind(AssertUnwindSafe(|| flush_all(batch)));
+                    queue = self.queue();
+                    queue.is_flushing = false;
+                }
+            }
         }
     }
 
@@ -112,7 +161,7 @@ impl Committer {
     }
 }
 
-/// The job that commits until nothing waits. If it is dropped without a thread, the files that wait fail.
+/// A job that runs. If it is dropped without a thread, and none is at work, the files that wait fail.
 struct Job(Option<Committer>);
 
 impl Job {
@@ -127,33 +176,41 @@ impl Drop for Job {
     fn drop(&mut self) {
         let Some(committer) = self.0.take() else { return };
         let mut queue = committer.queue();
-        queue.is_running = false;
-        let waiting = std::mem::take(&mut queue.waiting);
+        queue.is_called = false;
+        let is_at_work = queue.is_finishing || queue.is_flushing;
+        let waiting = if is_at_work { Vec::new() } else { std::mem::take(&mut queue.waiting) };
         drop(queue);
         // Without their promises, the calls fail.
         drop(waiting);
     }
 }
 
-/// Finishes each file, makes all durable that are whole, and gives the results.
-fn commit(batch: Vec<Waiting>) {
-    let (mut sealed, mut promises) = (Vec::new(), Vec::new());
+/// Finishes each file. Gives the results of those that need no flush.
+fn finish_each(batch: Vec<Waiting>) -> Vec<Whole> {
+    let mut whole = Vec::with_capacity(batch.len());
     for Waiting { finish, promise, counted } in batch {
         match catch_unwind(AssertUnwindSafe(finish)) {
-            Ok(Ok(Complete::File(file))) => {
-                sealed.push(*file);
-                promises.push((promise, counted));
-            }
+            Ok(Ok(Complete::File(file))) => whole.push(Whole { file: *file, promise, counted }),
             Ok(Ok(Complete::Elsewhere)) => promise.keep(Ok(None)),
             Ok(Err(error)) => promise.keep(Err(error)),
             // Only its own call fails.
             Err(_) => drop(promise),
         }
     }
-    if sealed.is_empty() {
+    whole
+}
+
+/// Makes files durable, and gives the results.
+fn flush_all(batch: Vec<Whole>) {
+    let (mut files, mut promises) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for Whole { file, promise, counted } in batch {
+        files.push(file);
+        promises.push((promise, counted));
+    }
+    if files.is_empty() {
         return;
     }
-    for ((promise, _counted), result) in promises.into_iter().zip(files::commit(sealed)) {
+    for ((promise, _counted), result) in promises.into_iter().zip(files::commit(files)) {
         promise.keep(result.map_err(NotStored::from));
     }
 }
