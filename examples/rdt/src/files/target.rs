@@ -77,7 +77,7 @@ impl Target {
             IfTaken::Replace => {
                 // Another process may have created an entry with this name meanwhile.
                 let folder = file.folder().clone();
-                file.replace(&name, || replaceable(&folder, &name, if_taken).map(|_| ()))?;
+                file.replace(&name, false, || replaceable(&folder, &name, if_taken).map(|_| ()))?;
             }
             IfTaken::Refuse => file.link(&name)?,
             IfTaken::Rename => match file.link(&name) {

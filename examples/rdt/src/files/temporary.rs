@@ -72,8 +72,14 @@ impl Temporary {
 
     /// Gives the file the name `name`, and replaces an entry of this name in the same step, if `may_replace` allows it.
     /// No system call replaces only files: a pipe or a link that another program creates in this moment is replaced as
-    /// well.
-    pub(super) fn replace(&mut self, name: &OsStr, may_replace: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    /// well. `flushes_names` says that the file has to be flushed with its temporary name, so that it has one on the disk
+    /// before the other file loses its own.
+    pub(super) fn replace(
+        &mut self,
+        name: &OsStr,
+        flushes_names: bool,
+        may_replace: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         if self.name.is_none() {
             // Usually the name is free, and one step is enough.
             match link_unnamed(&self.file, &self.folder, name) {
@@ -82,7 +88,12 @@ impl Temporary {
             }
         }
         may_replace()?;
-        self.take_temporary_name()?;
+        if self.name.is_none() {
+            self.take_temporary_name()?;
+            if flushes_names {
+                self.file.sync_all()?;
+            }
+        }
         if let Some(temporary) = &self.name {
             self.folder.rename(temporary, &self.folder, name)?;
             self.name = None;
@@ -90,15 +101,13 @@ impl Temporary {
         Ok(())
     }
 
-    /// Gives the file a temporary name, unless it has one.
+    /// Gives a temporary name to a file without one.
     fn take_temporary_name(&mut self) -> io::Result<()> {
-        if self.name.is_none() {
-            // Where files cannot be locked, nothing is removed either.
-            let _ = lock(&self.file);
-            let temporary = temporary_name()?;
-            link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
-            self.name = Some(temporary);
-        }
+        // Where files cannot be locked, nothing is removed either.
+        let _ = lock(&self.file);
+        let temporary = temporary_name()?;
+        link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
+        self.name = Some(temporary);
         Ok(())
     }
 
@@ -256,7 +265,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let dir = Arc::new(Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap());
         let mut used = Temporary::new(dir.clone()).unwrap();
-        used.take_temporary_name().unwrap();
+        if used.name.is_none() {
+            used.take_temporary_name().unwrap();
+        }
         let left = temporary_name().unwrap();
         for name in [&left, ".rdt-note.part"] {
             std::fs::write(place.path().join(name), "left").unwrap();
@@ -283,7 +294,7 @@ mod tests {
                     remove_leftovers(&dir);
                 }
             });
-            let create = |_| Temporary::with_name(dir.clone(), false)?.replace(OsStr::new("file"), || Ok(()));
+            let create = |_| Temporary::with_name(dir.clone(), false)?.replace(OsStr::new("file"), false, || Ok(()));
             let created = (0..2_000).map(create).collect();
             ends.store(true, Ordering::Relaxed);
             created

@@ -55,6 +55,24 @@ fn a_kill_at_each_step_of_a_commit_keeps_the_old_file() {
     }
 }
 
+/// Where a journal keeps the order, the only flush is that of the folder, behind the name.
+#[test]
+fn a_kill_at_the_first_flush_leaves_the_old_or_the_new_file() {
+    let place = Place::new();
+    let (old, new) = (content(100_000), content(200_000));
+    fs::write(place.server("a"), &old).unwrap();
+    fs::write(place.client("a"), &new).unwrap();
+    let server = place.serve_writing_out_until(FLUSH);
+    let client = place.put(&place.client("a"), &server.address, &["--timeout", "1"]);
+    server.running.expect_killed();
+    client.expect_end(1, "it may be stored there or not");
+    expect_one_of(&place.server("a"), &[&old, &new]);
+    let server = restart(&place);
+    assert_eq!(Place::names(&place.server("")), ["a"]);
+    place.put(&place.client("a"), &server.address, &[]).expect_end(0, "stored");
+    assert!(fs::read(place.server("a")).unwrap() == new);
+}
+
 #[test]
 fn a_kill_leaves_no_half_file_under_a_new_name() {
     let place = Place::new();

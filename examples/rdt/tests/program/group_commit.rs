@@ -144,3 +144,19 @@ fn many_small_files_take_few_flushes() {
     let flushes = faults.seen(SystemCall::Fsync) + faults.seen(SystemCall::Syncfs);
     assert!(flushes < 30, "{flushes} flushes");
 }
+
+/// Regression: a folder was not opened for a common flush, so each was flushed on its own.
+#[test]
+fn many_folders_take_few_flushes() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    faults.delay(SystemCall::Fsync, 100);
+    faults.delay(SystemCall::Syncfs, 100);
+    for at in 0..FILES {
+        fs::create_dir_all(place.client(&format!("tree/d{at:02}"))).unwrap();
+        fs::write(place.client(&format!("tree/d{at:02}/file")), bytes(at)).unwrap();
+    }
+    place.put(&place.client("tree"), &server.address, &["--no-preserve"]).expect_end(0, "stored 60 files");
+    let flushes = faults.seen(SystemCall::Fsync) + faults.seen(SystemCall::Syncfs);
+    assert!(flushes < 40, "{flushes} flushes");
+}

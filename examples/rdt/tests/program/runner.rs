@@ -234,6 +234,14 @@ impl Place {
         self.serve_with(command, options)
     }
 
+    /// The same, where content may be written out instead of flushed, if the disk keeps the order of content and names.
+    pub(crate) fn serve_writing_out_until(&self, calls: [i64; 2]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::kill_at(&mut command, calls);
+        command.env("WRITE_OUT", "1");
+        self.serve_with(command, &[])
+    }
+
     /// A server whose standard error output is `log`, which the test reads or not. The program prints each packet
     /// there.
     #[cfg(unix)]

@@ -154,8 +154,7 @@ fn a_failed_flush_of_the_folder_is_no_refusal() {
     let (place, faults) = (Place::new(), Faults::new());
     let mut server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("a"), "new").unwrap();
-    fs::write(place.server("a"), "old").unwrap();
-    // The first flush is that of the file, and the second that of the folder.
+    // The first flush is that of the content, and the second that of the name.
     faults.delay(SystemCall::Fsync, 300);
     let client = place.put(&place.client("a"), &server.address, &[]);
     wait_until(|| faults.seen(SystemCall::Fsync) == 2);

@@ -1,8 +1,10 @@
 //! Makes many files durable with few flushes.
 //!
-//! 1. The bytes of all files are flushed: few files one by one, more by one flush of their file system.
+//! 1. The bytes of all files are flushed: few files one by one, more by one flush of their file system. Where a
+//!    [journal](super::journal) keeps the order, those of few files are only written out.
 //! 2. The files take their names.
-//! 3. The folders are flushed, and those above them that are new.
+//! 3. The folders are flushed, and those above them that are new. Where a name is forgotten otherwise, the files are
+//!    flushed again.
 //!
 //! A file whose step fails leaves the batch, and the others go on.
 
@@ -50,10 +52,12 @@ pub(crate) fn commit(batch: Vec<Sealed>) -> Vec<Result<Option<OsString>, CommitE
 /// Flushes the bytes of all files.
 fn flush_bytes(batch: &[Sealed]) -> Vec<io::Result<()>> {
     let files: Vec<&File> = batch.iter().filter_map(Sealed::file).collect();
-    let at_once = files.len() > FEW && sync_disks(&files);
+    let is_few = files.len() <= FEW;
+    let at_once = !is_few && sync_disks(&files);
     let flush = |file: &Sealed| match file.file() {
+        Some(content) if is_few && file.tree().journal().write_out(content) => Ok(()),
         // After an error of the common flush, each file tells whether it was its own.
-        Some(file) if !at_once => file.sync_all(),
+        Some(content) if !at_once => content.sync_all(),
         Some(_) | None => Ok(()),
     };
     batch.iter().map(flush).collect()
@@ -77,7 +81,18 @@ fn flush_folders(batch: &[Sealed], named: &[io::Result<Option<OsString>>]) -> Ve
         }
     }
     let open: Vec<&Dir> = folders.values().filter_map(|(folder, _)| folder.as_deref().ok()).collect();
-    let at_once = open.len() > FEW && sync_disks(&open);
+    let renewed: Vec<_> = batch
+        .iter()
+        .enumerate()
+        .filter(|(at, file)| file.tree().journal().forgets_names() && named.get(*at).is_some_and(Result::is_ok))
+        .filter_map(|(at, file)| file.file().map(|file| (at, file)))
+        .collect();
+    let at_once = open.len().max(renewed.len()) > FEW && sync_disks_of(&open);
+    for (at, file) in renewed.into_iter().filter(|_| !at_once) {
+        if let Err(error) = file.sync_all() {
+            errors.get_mut(at).into_iter().for_each(|slot| *slot = Some(copy(&error)));
+        }
+    }
     for (folder, files) in folders.values() {
         let flushed = match folder {
             Ok(_) if at_once => Ok(()),
@@ -110,12 +125,23 @@ fn copy(error: &io::Error) -> io::Error {
 
 /// Flushes the file systems of these files. Returns whether that worked: elsewhere than on Linux it does not wait.
 #[cfg(target_os = "linux")]
-fn sync_disks(files: &[impl std::os::fd::AsFd]) -> bool {
+fn sync_disks(files: &[&File]) -> bool {
+    sync_each_disk(files, |file| Ok(rustix::fs::syncfs(file)?))
+}
+
+/// Flushes the file systems of these folders. What a folder was opened for is not enough for that.
+#[cfg(target_os = "linux")]
+fn sync_disks_of(folders: &[&Dir]) -> bool {
+    sync_each_disk(folders, |folder| Ok(rustix::fs::syncfs(folder.open(".")?)?))
+}
+
+#[cfg(target_os = "linux")]
+fn sync_each_disk<T: std::os::fd::AsFd>(files: &[T], sync: impl Fn(&T) -> io::Result<()>) -> bool {
     let mut flushed = Vec::new();
     for file in files {
         let Ok(device) = rustix::fs::fstat(file).map(|metadata| metadata.st_dev) else { return false };
         if !flushed.contains(&device) {
-            if rustix::fs::syncfs(file).is_err() {
+            if sync(file).is_err() {
                 return false;
             }
             flushed.push(device);
@@ -125,6 +151,11 @@ fn sync_disks(files: &[impl std::os::fd::AsFd]) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_disks<T>(_files: &[T]) -> bool {
+fn sync_disks(_files: &[&File]) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_disks_of(_folders: &[&Dir]) -> bool {
     false
 }

@@ -7,6 +7,7 @@
 //! | `commit` | many files become durable with few flushes |
 //! | `hidden` | the hidden folder |
 //! | `incoming` | a file that arrives |
+//! | `journal` | what a file system promises about the order of content and names |
 //! | `listing` | the entries of a folder |
 //! | `names` | names that are not for requests, targets of links |
 //! | `outgoing` | a file that leaves |
@@ -31,6 +32,7 @@ mod block_tree;
 mod commit;
 mod hidden;
 mod incoming;
+mod journal;
 mod listing;
 mod names;
 mod outgoing;
@@ -46,6 +48,7 @@ mod start;
 #[cfg(unix)]
 mod tests;
 
+use self::journal::Journal;
 use self::parts::Parts;
 use self::place::Folders;
 use self::remembered::Remembered;
@@ -76,6 +79,7 @@ pub(crate) struct Tree(Arc<Shared>);
 struct Shared {
     folders: Folders,
     rules: TreeRules,
+    journal: Journal,
     parts: Parts,
     remembered: Remembered,
 }
@@ -114,9 +118,10 @@ impl Default for TreeRules {
 impl Tree {
     pub(crate) fn new(folder: Folder, rules: TreeRules) -> Self {
         let dir = folder.dir().clone();
-        let parts = Parts::new(dir.clone());
+        let (journal, parts) = (Journal::of(&dir), Parts::new(dir.clone()));
         let remembered = if rules.remembers_here { Remembered::Hidden(dir) } else { Remembered::of_user() };
-        Self(Arc::new(Shared { folders: Folders::new(folder, rules.links_in_paths), rules, parts, remembered }))
+        let folders = Folders::new(folder, rules.links_in_paths);
+        Self(Arc::new(Shared { folders, rules, journal, parts, remembered }))
     }
 
     pub(crate) fn folder(&self) -> &Folder {
@@ -252,6 +257,10 @@ impl Tree {
 
     fn rules(&self) -> &TreeRules {
         &self.0.rules
+    }
+
+    fn journal(&self) -> Journal {
+        self.0.journal
     }
 
     fn parts(&self) -> &Parts {

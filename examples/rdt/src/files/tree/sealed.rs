@@ -141,7 +141,7 @@ fn replace(content: &mut SealedContent, tree: &Tree, place: &Place) -> io::Resul
     // Another process may have created an entry with this name meanwhile.
     let may_replace = || replaceable(&place.parent, place.name(), IfTaken::Replace).map(|_| ());
     match content {
-        SealedContent::Unnamed(file) => file.replace(place.name(), may_replace),
+        SealedContent::Unnamed(file) => file.replace(place.name(), tree.journal().forgets_names(), may_replace),
         SealedContent::Part(part) => {
             may_replace()?;
             tree.folders().dir().rename(part.path(), &place.parent, place.name())
