@@ -5,8 +5,8 @@
     sudo examples/rdt/power_failures.py target/release/rdt 100
     sudo examples/rdt/power_failures.py target/release/rdt 100 -O ^has_journal
 
-The disk is a file in memory (FUSE) with ext4 (through a loop device), and the last arguments are options of `mkfs.ext4`.
-It records what is written and when it is flushed, while clients put files and folders, new ones and others in their
+The disk is a file in memory (FUSE) with ext4 (through a loop device). The last arguments are options of `mkfs.ext4`. It
+records what is written and when it is flushed, while clients put files and folders, new ones and others in their
 place. A power failure at a random moment keeps what was flushed before, and any of the pages that came later. Then the
 file system is mounted (after `e2fsck`, if it has no journal), and each file must be there that a client was told of by
 then, whole, with this content or a later one.
@@ -130,7 +130,8 @@ def record(program, options, work, chance):
     with disk.mutex:
         before = bytes(disk.data)
         disk.log.clear()
-    start = [program, "serve", "--bind", "127.0.0.1:0", "--root", f"{place}/root", "--state", f"{work}/state", "--quiet"]
+    start = [program, "serve", "--bind", "127.0.0.1:0", "--quiet"]
+    start += ["--root", f"{place}/root", "--state", f"{work}/state"]
     server = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ends = threading.Event()
     other = threading.Thread(target=commit_often, args=(place, ends))

@@ -11,11 +11,12 @@ and runs two loops in this process, which write what they make to a new folder e
 - durable loop: also the fsync of the folder, without which a power failure may take the name. `rdt` confirms no file
   before that.
 
-A single put is measured at the client (from its request to CONFIRM, over a connection that is there), at the server (from
-the request to the durable file), and as a whole process. Many files are measured as a whole process. Single files are
-the median of a round, and many files the mean.
+A single put is measured at the client (from its request to CONFIRM, over a connection that is there), at the server
+(from the request to the durable file), and as a whole process. Many files are measured as a whole process. Single files
+are the median of a round, and many files the mean.
 
-Nothing is removed before the end: ext4 without a journal searches long for inodes that have rested after a removal.
+Nothing is removed before the end: ext4 without a journal searches long for inodes that have rested since they were
+removed. So wait some minutes between two runs there.
 """
 
 import json
