@@ -30,6 +30,8 @@ fn in_memory(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(BYTES)).sample_size(20).measurement_time(Duration::from_secs(3));
     let mut pair = memory::selective_repeat();
     group.bench_function("selective repeat, extended mode", |b| b.iter(|| pair.transfer(BYTES)));
+    let mut pair = memory::pooled();
+    group.bench_function("selective repeat, extended mode, pooled", |b| b.iter(|| pair.transfer(BYTES)));
     let mut pair = memory::stop_and_wait();
     group.bench_function("stop-and-wait, base mode", |b| b.iter(|| pair.transfer(BYTES)));
 }

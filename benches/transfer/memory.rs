@@ -2,7 +2,7 @@
 
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::connection::{
-    Config, Connection, ConnectionTypes, Entropy, HandshakeParameters, HeapStopAndWait, HeapStorage,
+    Config, Connection, ConnectionTypes, Entropy, GrowingStorage, HandshakeParameters, HeapStopAndWait, HeapStorage,
 };
 use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet, Tag};
@@ -28,6 +28,13 @@ pub(crate) fn selective_repeat() -> Pair<HeapStorage<FixedWindow>> {
     let config = config(Config::default(), Framing::tagged(Tag::new([0; Tag::LEN])));
     let controller = |datagram: u32| FixedWindow::new(u64::from(WINDOW * datagram));
     Pair::new(config, || HeapStorage::on_heap_with(&config, WINDOW, controller))
+}
+
+/// The same, with memory for bodies only while they are kept.
+pub(crate) fn pooled() -> Pair<GrowingStorage<FixedWindow>> {
+    let config = config(Config::default(), Framing::tagged(Tag::new([0; Tag::LEN])));
+    let controller = |datagram: u32| FixedWindow::new(u64::from(WINDOW * datagram));
+    Pair::new(config, || GrowingStorage::pooled_with(&config, WINDOW, controller))
 }
 
 /// Two ends in base mode. While one datagram is in flight, the application writes another.

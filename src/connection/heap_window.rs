@@ -3,7 +3,7 @@
 use super::windows::MemoryUse;
 use super::{Connection, ConnectionTypes, blocks_for};
 use crate::arq::{Arq, Block};
-use crate::store::{RecvStore, SendStore, slot_bytes};
+use crate::store::{PooledStore, RecvStore, SendStore, SlotPool};
 use crate::{Duration, Instant, ReplaceMemory, Seq};
 use alloc::{vec, vec::Vec};
 
@@ -28,32 +28,46 @@ impl HeapBudget {
     pub const fn left(&self) -> usize {
         self.left
     }
+
+    /// The most slots of one store, of those that are left for all.
+    ///
+    /// It is the dynamic threshold of switches with shared memory (Choudhury and Hahne 1998): a few connections may have
+    /// large windows. Many have equal ones, and leave an eighth of one for the next.
+    fn share(&self, slot_bytes: usize) -> u32 {
+        u32::try_from(self.left / SHARES / slot_bytes.max(1)).unwrap_or(u32::MAX)
+    }
 }
 
 /// The growing windows of one connection, on the heap. Feature `alloc`.
 ///
-/// Make the storage with `least` packets and [`growing`](super::Storage::growing), and call [`update`](Self::update)
-/// right after the connection is made, and each time after reading and writing. Only this call allocates.
+/// Make the storage with `least` packets and [`pooled`](super::GrowingStorage::pooled), and call
+/// [`update`](Self::update) right after the connection is made, and each time after reading and writing. Only this call
+/// takes from the budget. A body takes its memory when it is written or arrives, within what the last call has allowed.
 ///
-/// - *Growth*: memory [that is the limit](MemoryUse::is_limit) doubles, up to `most` packets, as long as the budget
-///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A
-///   body is copied less than twice on average.
+/// - *Send store*: if it is full, and less than a quarter of it still waits for the controller since the last call, it may
+///   keep twice as much. If it has more than its share and much of it waits, it gives that up.
+/// - *Receive store*: it may keep what lies from the oldest body to the newest, and `least` more, or twice what has
+///   arrived between two calls lately, up to 1,024. On a fast path a gap is followed by hundreds of bodies before the next
+///   call.
+/// - *Places and numbers*: they double as they are used, up to `most`.
+/// - *Share*: no store takes more than an eighth of what is left of the budget, and no more is announced. So many
+///   connections have equal windows, and a few have large ones.
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
-///   highest number that has arrived rises by half of it, if the application has read all that it can and the budget
-///   would cover the growth. It never shrinks.
-/// - *Return*: memory without content shrinks to `least`, once no memory was the limit for a second. The promise stays.
-/// - If the budget is spent, a body that has no slot is not acknowledged.
+///   highest number that has arrived rises by half of it, if the application has read all that it can. The right edge
+///   never moves back.
+/// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays.
+/// - If the budget is spent, a body that has no slot is not acknowledged. The oldest body always has one.
 ///
 /// In base mode, which announces no window, nothing grows.
 ///
 /// ```
 /// use rdt_proto::Instant;
-/// use rdt_proto::connection::{Config, Connection, HeapBudget, HeapWindow, Storage};
+/// use rdt_proto::connection::{Config, Connection, GrowingStorage, HeapBudget, HeapWindow};
 ///
 /// let config = Config::new();
 /// let mut budget = HeapBudget::new(40 << 20);
 /// let mut window = HeapWindow::new(64, 16_384);
-/// let storage = Storage::on_heap(&config, 64)?.growing();
+/// let storage = GrowingStorage::pooled(&config, 64)?;
 /// let mut connection = Connection::connect(Instant::ZERO, config, [7; 32], storage)?;
 /// window.update(&mut connection, &mut budget);
 /// // ... and in the loop, after each datagram: read, write, then
@@ -68,22 +82,47 @@ pub struct HeapWindow {
     most: u32,
     /// The bytes taken from the budget.
     taken: usize,
-    /// The last time at which memory was the limit.
-    limited_at: Instant,
+    /// The last time at which a body was kept or had arrived.
+    busy_at: Instant,
     /// The announced window.
     promised: u32,
     /// One after the highest number that had arrived when the promise was made.
     promised_at: Seq,
+    /// The announced window, at most the promise.
+    announced: u32,
+    /// One after the newest body to send at the last update.
+    written: Seq,
+    /// One after the highest number that had arrived at the last update.
+    reach: Seq,
+    /// The most numbers that arrived between two updates lately.
+    burst: u32,
 }
 
-/// The time without a limit after which memory is given back.
+/// A store may take one part of so many of what is left of the budget.
+const SHARES: usize = 8;
+
+/// The most bodies that a receive store may keep beyond what it keeps: more than a loop reads between two calls.
+const MOST_AHEAD: u32 = 1_024;
+
+/// The time without a body after which memory is given back.
 const IDLE_TIME: Duration = Duration::from_secs(1);
 
 impl HeapWindow {
     /// Windows of `least` packets that may grow to `most`.
     #[must_use]
     pub fn new(least: u32, most: u32) -> Self {
-        Self { least, most: most.max(least), taken: 0, limited_at: Instant::ZERO, promised: 0, promised_at: Seq::ZERO }
+        Self {
+            least,
+            most: most.max(least),
+            taken: 0,
+            busy_at: Instant::ZERO,
+            promised: 0,
+            promised_at: Seq::ZERO,
+            announced: 0,
+            written: Seq::ZERO,
+            reach: Seq::ZERO,
+            burst: 0,
+        }
     }
 
     /// The bytes taken from the budget.
@@ -98,88 +137,166 @@ impl HeapWindow {
     /// [`send_slot`](Connection::send_slot) has lent may no longer be valid: commit first.
     pub fn update<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
     where
-        T::Send: ReplaceMemory<Memory = Vec<u8>>,
-        T::Recv: ReplaceMemory<Memory = Vec<u8>>,
+        T::Send: PooledStore,
+        T::Recv: PooledStore,
         T::Arq: ReplaceMemory<Memory = Vec<Block>>,
     {
         if connection.negotiation.tag().is_none() {
             return false;
         }
         self.promise(connection, budget);
-        let kinds = [connection.send_memory(), connection.recv_memory(), connection.number_memory()];
-        let is_limited = kinds.iter().any(|memory| memory.is_limit);
-        if is_limited {
-            self.limited_at = connection.now;
-        }
+        let mut has_grown = self.fit_send(connection, budget);
+        let (next, reach) = (connection.arq.next(), connection.arq.reach());
+        let reach = if reach.precedes(next) { next } else { reach };
+        let arrived = reach.distance_from(core::mem::replace(&mut self.reach, reach));
+        self.burst = arrived.max(self.burst - self.burst.div_ceil(8));
+        has_grown |= self.fit_recv(connection, budget);
+        has_grown |= self.fit_numbers(connection, budget);
         // The connection may have moved to a clock that shows an earlier time.
-        self.limited_at = self.limited_at.min(connection.now);
-        let is_idle = connection.now >= self.limited_at + IDLE_TIME;
-        (is_limited || is_idle) && self.resize_all(connection, budget, is_idle)
+        self.busy_at = self.busy_at.min(connection.now);
+        if connection.send.used() > 0 || connection.recv.used() > 0 || arrived > 0 {
+            self.busy_at = connection.now;
+        } else if connection.now >= self.busy_at + IDLE_TIME {
+            self.shrink(connection, budget);
+        }
+        has_grown
     }
 
     /// Returns to the budget what was taken, at the end of the connection. Memory without content shrinks.
     pub fn give_back<T: ConnectionTypes>(mut self, connection: &mut Connection<T>, budget: &mut HeapBudget)
     where
-        T::Send: ReplaceMemory<Memory = Vec<u8>>,
-        T::Recv: ReplaceMemory<Memory = Vec<u8>>,
+        T::Send: PooledStore,
+        T::Recv: PooledStore,
         T::Arq: ReplaceMemory<Memory = Vec<Block>>,
     {
-        self.most = self.least;
-        self.resize_all(connection, budget, true);
+        self.shrink(connection, budget);
         budget.left = budget.left.saturating_add(self.taken);
     }
 
-    /// Grows or shrinks each kind of memory. Returns whether one has grown.
-    fn resize_all<T: ConnectionTypes>(
+    /// Fits the send store to what is sent and not acknowledged. Returns whether there is more room.
+    fn fit_send<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
+    where
+        T::Send: PooledStore,
+    {
+        // What was written since the last call has had no chance to leave.
+        let written = core::mem::replace(&mut self.written, connection.send.end());
+        if connection.send.has_free_slot() {
+            return false;
+        }
+        let sent_end = connection.arq.sent_end();
+        let was_waiting = if sent_end.precedes(written) { written.distance_from(sent_end) } else { 0 };
+        let share = self.most.min(budget.share(connection.send.pool().slot_bytes()));
+        let waiting = connection.send.end().distance_from(sent_end);
+        let sent = connection.send.pool().kept().saturating_sub(waiting);
+        let ahead = (sent / 4).max(self.least.saturating_mul(2));
+        let mut wanted = Size::of(&connection.send);
+        if was_waiting < wanted.allowance.div_ceil(4) {
+            let more = wanted.allowance.saturating_mul(2).max(self.least);
+            wanted.allowance = more.min(share).max(wanted.allowance);
+            if connection.send.used() == wanted.places {
+                wanted.places = wanted.places.saturating_mul(2).min(self.most).max(wanted.places);
+            }
+        } else if wanted.allowance > share && waiting > ahead.saturating_mul(2) {
+            // Others need the memory. What was sent may be acknowledged at once, so a fast path looks like this too.
+            wanted.allowance = (sent + ahead).max(share).max(self.least).min(wanted.allowance);
+        }
+        wanted.cover(wanted.allowance);
+        let has_grown = self.resize(wanted, &mut connection.send, budget);
+        if has_grown {
+            connection.on_send_memory_replaced();
+        }
+        has_grown
+    }
+
+    /// Fits the receive store to what is kept, and to what may arrive until the next call. Returns whether there is more
+    /// room.
+    fn fit_recv<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
+    where
+        T::Recv: PooledStore,
+    {
+        let recv = &mut connection.recv;
+        let (used, mut wanted) = (recv.used(), Size::of(recv));
+        // A place takes some bytes too.
+        let price = recv.pool().slot_bytes() + 2 * SlotPool::PLACE_BYTES;
+        let ahead = self.burst.saturating_mul(2).min(MOST_AHEAD).max(self.least);
+        let free = wanted.allowance.saturating_sub(used);
+        if free < ahead.div_ceil(2) || free > ahead.saturating_mul(2) {
+            let affordable = u32::try_from(budget.left / price).unwrap_or(u32::MAX);
+            let most = self.most.min(wanted.allowance.saturating_add(affordable));
+            wanted.allowance = used.saturating_add(ahead).min(most).max(self.least);
+        }
+        wanted.cover(wanted.allowance);
+        self.resize(wanted, recv, budget)
+    }
+
+    /// Doubles the memory for numbers if it is the limit. Returns whether it has grown.
+    fn fit_numbers<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
+    where
+        T::Arq: ReplaceMemory<Memory = Vec<Block>>,
+    {
+        let MemoryUse { room, is_limit, .. } = connection.number_memory();
+        is_limit && room < self.most && self.replace_numbers(connection, budget, room.saturating_mul(2).min(self.most))
+    }
+
+    /// Replaces the memory for numbers, if the budget covers it. Returns whether it has grown.
+    fn replace_numbers<T: ConnectionTypes>(
         &mut self,
         connection: &mut Connection<T>,
         budget: &mut HeapBudget,
-        may_shrink: bool,
+        numbers: u32,
     ) -> bool
     where
-        T::Send: ReplaceMemory<Memory = Vec<u8>>,
-        T::Recv: ReplaceMemory<Memory = Vec<u8>>,
         T::Arq: ReplaceMemory<Memory = Vec<Block>>,
     {
-        let (send, recv, numbers) = (connection.send_memory(), connection.recv_memory(), connection.number_memory());
-        let slots = |segment: usize| {
-            let slot = slot_bytes(u16::try_from(segment).unwrap_or(u16::MAX));
-            move |room: u32| slot.saturating_mul(room as usize)
-        };
-        let blocks = |room: u32| blocks_for(room).saturating_mul(size_of::<Block>());
-        let mut grown = false;
-        let bytes = slots(connection.send.segment());
-        if let Some(room) = self.target(send, self.most, may_shrink, budget, bytes) {
-            let is_done = connection.replace_send_memory(vec![0; bytes(room)]).is_ok();
-            grown |= is_done && self.account(budget, bytes(send.room), bytes(room));
-        }
-        let bytes = slots(connection.recv.segment());
-        if let Some(room) = self.target(recv, self.promised.min(self.most), may_shrink, budget, bytes) {
-            let is_done = connection.replace_recv_memory(vec![0; bytes(room)]).is_ok();
-            grown |= is_done && self.account(budget, bytes(recv.room), bytes(room));
-        }
-        if let Some(room) = self.target(numbers, self.most, may_shrink, budget, blocks) {
-            let is_done = connection.replace_number_memory(vec![Block::EMPTY; blocks_for(room)]).is_ok();
-            grown |= is_done && self.account(budget, blocks(numbers.room), blocks(room));
-        }
-        grown
+        let bytes = |numbers: u32| blocks_for(numbers).saturating_mul(size_of::<Block>());
+        let (old, new) = (bytes(connection.number_memory().room), bytes(numbers));
+        new.saturating_sub(old) <= budget.left
+            && connection.replace_number_memory(vec![Block::EMPTY; blocks_for(numbers)]).is_ok()
+            && self.account(budget, old, new)
     }
 
-    /// The new size of one kind of memory; `None` if it stays as it is. `bytes` converts a size to bytes.
-    fn target(
-        &self,
-        memory: MemoryUse,
-        most: u32,
-        may_shrink: bool,
-        budget: &HeapBudget,
-        bytes: impl Fn(u32) -> usize,
-    ) -> Option<u32> {
-        let MemoryUse { used, room, is_limit } = memory;
-        if is_limit && room < most {
-            let target = room.saturating_mul(2).min(most);
-            return (bytes(target).saturating_sub(bytes(room)) <= budget.left).then_some(target);
+    /// Shrinks what has no content.
+    fn shrink<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget)
+    where
+        T::Send: PooledStore,
+        T::Recv: PooledStore,
+        T::Arq: ReplaceMemory<Memory = Vec<Block>>,
+    {
+        let wanted = Size { places: self.least, allowance: self.least };
+        if connection.send.used() == 0 {
+            if Size::of(&connection.send) != wanted {
+                self.resize(wanted, &mut connection.send, budget);
+                connection.on_send_memory_replaced();
+            }
+            connection.send.drop_spare();
         }
-        (used == 0 && may_shrink && bytes(room) > bytes(self.least)).then_some(self.least)
+        if connection.recv.used() == 0 {
+            self.resize(wanted, &mut connection.recv, budget);
+            connection.recv.drop_spare();
+        }
+        let MemoryUse { used, room, .. } = connection.number_memory();
+        if used == 0 && blocks_for(room) > blocks_for(self.least) {
+            self.replace_numbers(connection, budget, self.least);
+        }
+    }
+
+    /// Gives a store the wanted size, if the budget covers it. Returns whether the store has grown.
+    fn resize(&mut self, wanted: Size, store: &mut impl PooledStore, budget: &mut HeapBudget) -> bool {
+        let before = Size::of(store);
+        if wanted == before {
+            return false;
+        }
+        let slot = store.pool().slot_bytes();
+        let (old, new) = (before.bytes(slot), wanted.bytes(slot));
+        if new.saturating_sub(old) > budget.left {
+            return false;
+        }
+        if wanted.places != before.places && store.replace_memory(SlotPool::new(wanted.places)).is_err() {
+            return false;
+        }
+        store.set_allowance(wanted.allowance);
+        self.account(budget, old, new);
+        wanted.places > before.places || wanted.allowance > before.allowance
     }
 
     /// Settles a change of memory with the budget. Returns whether the memory has grown.
@@ -193,23 +310,51 @@ impl HeapWindow {
         more > 0
     }
 
-    /// Raises the announced window on its evidence.
-    fn promise<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &HeapBudget) {
-        let arrived = connection.arq.reach().distance_from(self.promised_at);
-        let slot = slot_bytes(u16::try_from(connection.recv.segment()).unwrap_or(u16::MAX));
-        let window = if self.promised == 0 {
-            self.least.max(self.most / 4)
-        } else if arrived >= self.promised.div_ceil(2) && connection.recv.chunk().is_empty() {
-            self.promised.saturating_mul(2).min(self.most)
-        } else {
-            return;
-        };
-        let more = window.saturating_sub(self.promised.max(self.least)) as usize;
-        let window = if more.saturating_mul(slot) <= budget.left { window } else { self.promised.max(self.least) };
-        self.promised_at = connection.arq.reach();
-        if window > self.promised {
-            self.promised = window;
+    /// Raises the promise on its evidence, and announces as much of it as the budget has room for.
+    fn promise<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &HeapBudget)
+    where
+        T::Recv: PooledStore,
+    {
+        let reach = connection.arq.reach();
+        if self.promised == 0 {
+            (self.promised, self.promised_at) = (self.least.max(self.most / 4), reach);
+        } else if reach.distance_from(self.promised_at) >= self.promised.div_ceil(2)
+            && self.announced == self.promised
+            && connection.recv.chunk().is_empty()
+        {
+            (self.promised, self.promised_at) = (self.promised.saturating_mul(2).min(self.most), reach);
+        }
+        let share = budget.share(connection.recv.pool().slot_bytes());
+        let window = self.promised.min(share).max(self.least);
+        if window != self.announced {
+            self.announced = window;
             connection.promise(window);
         }
+    }
+}
+
+/// The size of a store over a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    /// The numbers from the oldest to the newest body.
+    places: u32,
+    /// The bodies that may be kept.
+    allowance: u32,
+}
+
+impl Size {
+    fn of(store: &impl PooledStore) -> Self {
+        Self { places: store.room(), allowance: store.pool().allowance() }
+    }
+
+    /// Doubles the places until there are `numbers`.
+    const fn cover(&mut self, numbers: u32) {
+        while self.places < numbers {
+            self.places = self.places.saturating_mul(2);
+        }
+    }
+
+    const fn bytes(self, slot_bytes: usize) -> usize {
+        SlotPool::most_bytes(self.places, self.allowance, slot_bytes)
     }
 }

@@ -300,6 +300,9 @@ impl<T: ConnectionTypes> Connection<T> {
                         path.on_acknowledged(sack.counter);
                     }
                 }
+                if T::Send::DROPS_EARLY {
+                    sack.numbers().for_each(|number| self.send.drop_body(number));
+                }
             }
             Acknowledged::Old => {}
             Acknowledged::NeverSent => {

@@ -25,6 +25,8 @@ mod observer;
 mod output;
 mod path_size;
 mod path_snapshot;
+#[cfg(feature = "alloc")]
+mod pooled_storage;
 mod probe;
 mod progress;
 mod rebase;

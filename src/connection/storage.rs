@@ -4,7 +4,9 @@ use super::config::Config;
 use super::observer::Observer;
 use crate::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use crate::congestion::{BandwidthDelay, Congestion, Pacer};
-use crate::store::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, StoreError, slot_bytes};
+#[cfg(feature = "alloc")]
+use crate::store::SlotPool;
+use crate::store::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, SlotMemory, StoreError, slot_bytes};
 use crate::wire::MIN_SEGMENT;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
@@ -136,7 +138,7 @@ pub type HeapStorage<C = BandwidthDelay> =
 /// Selective repeat on the heap with [windows that grow](super::HeapWindow). Feature `alloc`.
 #[cfg(feature = "alloc")]
 pub type GrowingStorage<C = BandwidthDelay> =
-    Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, SelectiveRepeat<Vec<Block>, C>>;
+    Storage<SendSlots<SlotPool>, GrowingRecvSlots<SlotPool>, SelectiveRepeat<Vec<Block>, C>>;
 
 /// Stop-and-wait on the heap. Feature `alloc`.
 #[cfg(feature = "alloc")]
@@ -187,8 +189,8 @@ impl Config {
 
 impl<S, R, B, C> Storage<SendSlots<S>, RecvSlots<R>, SelectiveRepeat<B, C>>
 where
-    S: AsRef<[u8]> + AsMut<[u8]>,
-    R: AsRef<[u8]> + AsMut<[u8]>,
+    S: SlotMemory,
+    R: SlotMemory,
     B: AsRef<[Block]> + AsMut<[Block]>,
     C: Congestion,
 {
@@ -218,7 +220,7 @@ where
 
 impl<S, R, B, C, const MAY_CUT: bool> Storage<SendSlots<S, MAY_CUT>, RecvSlots<R>, SelectiveRepeat<B, C>>
 where
-    R: AsRef<[u8]> + AsMut<[u8]>,
+    R: SlotMemory,
     B: AsRef<[Block]> + AsMut<[Block]>,
     C: Congestion,
 {
@@ -231,8 +233,8 @@ where
 
 impl<S, R> Storage<SendSlots<S>, RecvSlots<R>>
 where
-    S: AsRef<[u8]> + AsMut<[u8]>,
-    R: AsRef<[u8]> + AsMut<[u8]>,
+    S: SlotMemory,
+    R: SlotMemory,
 {
     /// Makes storage for stop-and-wait in lent memory.
     ///
@@ -253,7 +255,7 @@ where
 
 impl<S, R, const MAY_CUT: bool> Storage<SendSlots<S, MAY_CUT>, RecvSlots<R>>
 where
-    R: AsRef<[u8]> + AsMut<[u8]>,
+    R: SlotMemory,
 {
     /// Returns the memory of the send store and of the receive store. Unsent and unread data is lost.
     #[must_use]
@@ -350,7 +352,7 @@ impl<S, R, A> Storage<S, R, A> {
     }
 }
 
-impl<S, M: AsRef<[u8]> + AsMut<[u8]>, A> Storage<S, RecvSlots<M>, A> {
+impl<S, M: SlotMemory, A> Storage<S, RecvSlots<M>, A> {
     /// Lets the connection announce a larger receive window than there is memory for.
     ///
     /// See [`promise`](super::Connection::promise). The storage must be unused.
@@ -361,7 +363,7 @@ impl<S, M: AsRef<[u8]> + AsMut<[u8]>, A> Storage<S, RecvSlots<M>, A> {
 }
 
 impl Config {
-    fn recv_slots<M: AsRef<[u8]> + AsMut<[u8]>>(&self, memory: M) -> Result<RecvSlots<M>, StoreError> {
+    fn recv_slots<M: SlotMemory>(&self, memory: M) -> Result<RecvSlots<M>, StoreError> {
         let slots = RecvSlots::new(memory, self.recv_segment)?;
         self.check_recv_segment(slots.segment())?;
         Ok(slots)

@@ -69,9 +69,14 @@ impl<T: ConnectionTypes> Connection<T> {
         T::Send: ReplaceMemory<Memory = M>,
     {
         let earlier = self.send.replace_memory(memory)?;
+        self.on_send_memory_replaced();
+        Ok(earlier)
+    }
+
+    /// The memory that was lent may have moved, and there may be room.
+    pub(super) fn on_send_memory_replaced(&mut self) {
         self.lent = Lent::Nothing;
         self.report_room();
-        Ok(earlier)
     }
 
     /// Replaces the memory of the receive store, and returns the earlier memory.
@@ -104,7 +109,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The window counts from the oldest unread body on. Use it with
     /// [`GrowingRecvSlots`](crate::store::GrowingRecvSlots), and lend memory as it is used. A body without a slot or a
     /// number is not acknowledged, and the peer repeats it, so a promise without memory costs the network repeats. The
-    /// promise never decreases. A peer that stopped sending at the old end of the window learns of the new one with the
+    /// right edge never moves back: after a smaller promise it stays until the window is as small. A peer that stopped sending at the old end of the window learns of the new one with the
     /// next SACK, at once if the window was closed.
     ///
     /// Before the first call the window is what the memory holds. Base mode announces no window.

@@ -35,7 +35,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    const WHOLE: Self = Self { index: 0, of: NonZero::<u16>::MIN };
+    pub(super) const WHOLE: Self = Self { index: 0, of: NonZero::<u16>::MIN };
 
     /// The bytes of this piece in a body of `len` bytes. `len` is at most 65,535, so the products fit 32 bits.
     pub(super) fn range(self, len: usize) -> Range<usize> {

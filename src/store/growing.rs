@@ -1,6 +1,6 @@
 //! Received bodies in memory that grows.
 
-use super::{RecvSlots, RecvStore};
+use super::{RecvSlots, RecvStore, SlotMemory};
 use crate::{ReplaceMemory, Seq};
 
 /// A [`RecvStore`] that announces more numbers than it has slots for.
@@ -8,24 +8,27 @@ use crate::{ReplaceMemory, Seq};
 /// Bodies that arrive in order and are read at once need no slot, so a receiver needs slots only behind a gap and for
 /// what the application leaves unread. The *promise* is the number of bodies that the peer may send from the oldest
 /// unread body on. The slots are those that the caller has lent so far: it [lends more](ReplaceMemory) as they are
-/// used. A body that arrives without a slot is not acknowledged, and the peer repeats it.
+/// used. In a `SlotPool` it raises the allowance. A body that arrives without a slot is not acknowledged, and the peer
+/// repeats it.
 ///
-/// The promise never decreases, so the right edge of the window never moves back (RFC 9293 §3.8.6), even if memory is
-/// taken back.
+/// The right edge of the window never moves back (RFC 9293 §3.8.6), even if memory is taken back. After a smaller promise
+/// it stays until the oldest unread body has come near enough.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GrowingRecvSlots<M> {
-    slots: RecvSlots<M>,
+    pub(super) slots: RecvSlots<M>,
     /// One after the highest number kept; the oldest unread number if none is kept.
     end: Seq,
     promise: u32,
+    /// The limit of an earlier, larger promise; the oldest unread number if there is none.
+    edge: Seq,
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> GrowingRecvSlots<M> {
+impl<M: SlotMemory> GrowingRecvSlots<M> {
     /// Makes `slots`, which must be unused, growing. The promise is the number of slots.
     #[must_use]
     pub fn new(slots: RecvSlots<M>) -> Self {
         let (end, promise) = (slots.ring.base(), slots.ring.slots());
-        Self { slots, end, promise }
+        Self { slots, end, promise, edge: end }
     }
 
     /// Returns the memory.
@@ -34,31 +37,36 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> GrowingRecvSlots<M> {
         self.slots.into_memory()
     }
 
-    /// Drops the end if all bodies before it are read.
+    /// Drops the end if all bodies before it are read, and the edge of an earlier promise likewise.
     fn settle(&mut self) {
         let base = self.slots.ring.base();
         if self.end.precedes(base) {
             self.end = base;
         }
+        if self.edge.precedes(base) {
+            self.edge = base;
+        }
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for GrowingRecvSlots<M> {
+impl<M: SlotMemory> RecvStore for GrowingRecvSlots<M> {
     fn segment(&self) -> usize {
         self.slots.segment()
     }
 
     fn limit(&self) -> Seq {
-        self.slots.ring.base().add(self.promise)
+        let limit = self.slots.ring.base().add(self.promise);
+        if limit.precedes(self.edge) { self.edge } else { limit }
     }
 
     fn promise(&mut self, window: u32) {
+        self.edge = self.limit();
         // A window must stay below 2^31 numbers (RFC 1982).
-        self.promise = self.promise.max(window).min((1 << 31) - 1);
+        self.promise = window.clamp(1, (1 << 31) - 1);
     }
 
     fn fits(&self, number: Seq, len: usize) -> bool {
-        len <= self.segment() && number.distance_from(self.slots.ring.base()) < self.slots.ring.slots()
+        number.distance_from(self.slots.ring.base()) < self.slots.ring.slots() && self.slots.fits(number, len)
     }
 
     fn put(&mut self, number: Seq, body: &[u8]) {
@@ -88,7 +96,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for GrowingRecvSlots<M> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> ReplaceMemory for GrowingRecvSlots<M> {
+impl<M: SlotMemory> ReplaceMemory for GrowingRecvSlots<M> {
     type Memory = M;
 
     fn room(&self) -> u32 {
@@ -102,7 +110,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> ReplaceMemory for GrowingRecvSlots<M> {
     fn replace_memory(&mut self, memory: M) -> Result<M, M> {
         let used = self.used();
         let earlier = self.slots.ring.replace_memory(memory, used)?;
-        self.promise = self.promise.max(self.room());
+        // The places of a pool have no memory.
+        if !M::IS_POOLED {
+            self.promise = self.promise.max(self.room());
+        }
         Ok(earlier)
     }
 }
@@ -174,7 +185,7 @@ mod tests {
         store.replace_memory(memory(1)).unwrap();
         assert_eq!((store.room(), store.limit()), (1, Seq::new(7)));
         store.promise(2);
-        assert_eq!(store.limit(), Seq::new(7), "a promise never decreases");
+        assert_eq!(store.limit(), Seq::new(7), "the edge stays with a smaller promise");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A [`SendStore`] keeps a body until the peer has acknowledged it. A [`RecvStore`] keeps a body until the application
 //! has read it. [`SendSlots`] and [`RecvSlots`] implement these traits as rings of equal slots over any memory: an
-//! array, a borrowed slice or a `Vec`. [`SendSource`] sends data that already lies in memory, without a copy. No store
+//! array, a borrowed slice or a `Vec`. In a `SlotPool` (feature `alloc`) a slot takes memory only while it holds a body.
+//! [`SendSource`] sends data that already lies in memory, without a copy. No store
 //! knows the time. Memory can be [replaced](crate::ReplaceMemory) by larger memory while it is in use.
 //!
 //! The caller chooses the number of slots and their size:
@@ -19,16 +20,26 @@
 
 mod cut;
 mod growing;
+#[cfg(feature = "alloc")]
+mod pooled;
 mod recv;
 mod replace;
 mod ring;
 mod send;
+mod slot_memory;
+#[cfg(feature = "alloc")]
+mod slot_pool;
 mod source;
 
 pub use growing::GrowingRecvSlots;
+#[cfg(feature = "alloc")]
+pub use pooled::PooledStore;
 pub use recv::RecvSlots;
 pub use ring::slot_bytes;
 pub use send::SendSlots;
+pub use slot_memory::SlotMemory;
+#[cfg(feature = "alloc")]
+pub use slot_pool::SlotPool;
 pub use source::SendSource;
 
 use crate::Seq;
@@ -162,6 +173,17 @@ pub trait SendStore {
         true
     }
 
+    /// Whether [`drop_body`](Self::drop_body) has an effect. Otherwise the connection does not call it.
+    const DROPS_EARLY: bool = false;
+
+    /// Drops a body that the peer has acknowledged, while an earlier one is missing.
+    ///
+    /// The [body](Self::body) is not asked for again. Its number stays in use until [`release`](Self::release). A store
+    /// may keep the body. By default the call has no effect.
+    fn drop_body(&mut self, number: Seq) {
+        let _ = number;
+    }
+
     /// Removes all bodies before `base`, because the peer has acknowledged them.
     fn release(&mut self, base: Seq);
 }
@@ -186,10 +208,10 @@ pub trait RecvStore {
         len <= self.segment()
     }
 
-    /// Raises the [limit](Self::limit) to `window` numbers from the oldest unread body on.
+    /// Moves the [limit](Self::limit) to `window` numbers from the oldest unread body on, from now on.
     ///
-    /// The limit never decreases. By default the call has no effect: only a store whose memory grows announces more
-    /// numbers than it has slots for.
+    /// The limit never decreases: after a smaller `window` it stays until it is as near. By default the call has no
+    /// effect: only a store whose memory grows announces more numbers than it has slots for.
     fn promise(&mut self, window: u32) {
         let _ = window;
     }

@@ -3,7 +3,7 @@
 use super::ring::Ring;
 #[cfg(feature = "alloc")]
 use super::slot_bytes;
-use super::{RecvStore, StoreError};
+use super::{RecvStore, SlotMemory, StoreError};
 use crate::Seq;
 use crate::copy::copy;
 #[cfg(feature = "alloc")]
@@ -45,7 +45,7 @@ impl<M> RecvSlots<M> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
+impl<M: SlotMemory> RecvSlots<M> {
     /// Divides `memory` into as many slots as fit, for bodies of up to `segment` bytes.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
+impl<M: SlotMemory> RecvStore for RecvSlots<M> {
     fn segment(&self) -> usize {
         self.ring.segment()
     }
@@ -73,8 +73,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         self.ring.base().add(self.ring.slots())
     }
 
+    fn fits(&self, number: Seq, len: usize) -> bool {
+        len <= self.segment() && self.ring.reserves(number.distance_from(self.ring.base()))
+    }
+
     fn put(&mut self, number: Seq, body: &[u8]) {
         let slot = number.distance_from(self.ring.base());
+        if M::IS_POOLED && !self.fits(number, body.len()) {
+            return;
+        }
         let (Some(room), Ok(length)) = (self.ring.room(slot).get_mut(..body.len()), u16::try_from(body.len())) else {
             return;
         };

@@ -1,9 +1,9 @@
 //! Send slots in memory that is replaced while packets are in flight.
 
-use super::SendSlots;
+use super::{SendSlots, SlotMemory};
 use crate::ReplaceMemory;
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> ReplaceMemory for SendSlots<M, MAY_CUT> {
+impl<M: SlotMemory, const MAY_CUT: bool> ReplaceMemory for SendSlots<M, MAY_CUT> {
     type Memory = M;
 
     fn room(&self) -> u32 {

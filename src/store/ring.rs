@@ -1,9 +1,7 @@
 //! A ring of equal slots, in memory that the caller provides.
 
-use super::StoreError;
+use super::{SlotMemory, StoreError};
 use crate::Seq;
-use crate::copy::copy;
-use core::ops::Range;
 
 /// The size in bytes of the length field, which precedes the body in each slot.
 const LENGTH_BYTES: usize = size_of::<u16>();
@@ -12,13 +10,6 @@ const LENGTH_BYTES: usize = size_of::<u16>();
 #[must_use]
 pub const fn slot_bytes(segment: u16) -> usize {
     LENGTH_BYTES + segment as usize
-}
-
-/// How many slots of `slot_bytes` bytes fit into `available` bytes.
-#[inline(always)]
-fn slots_in(available: usize, slot_bytes: usize) -> u32 {
-    // A window must stay below 2^31 numbers (RFC 1982).
-    u32::try_from(available / slot_bytes).unwrap_or(u32::MAX).min((1 << 31) - 1)
 }
 
 /// A ring of equal slots. A slot is identified by the number of older slots.
@@ -41,17 +32,28 @@ impl<M> Ring<M> {
     }
 }
 
-impl<M: AsRef<[u8]>> Ring<M> {
-    pub(super) fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
+impl<M: SlotMemory> Ring<M> {
+    pub(super) fn new(mut memory: M, segment: u16) -> Result<Self, StoreError> {
         if segment == 0 {
             return Err(StoreError::EmptySegment);
         }
-        let (needed, available) = (slot_bytes(segment), memory.as_ref().len());
-        let slots = slots_in(available, needed);
+        let needed = slot_bytes(segment);
+        let slots = memory.divide(needed);
         if slots == 0 {
+            let available = memory.bytes();
             return Err(StoreError::TooSmall { needed, available });
         }
         Ok(Self { memory, slot_bytes: u32::try_from(needed).unwrap_or(u32::MAX), slots, head: 0, base: Seq::ZERO })
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(super) const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(super) const fn memory_mut(&mut self) -> &mut M {
+        &mut self.memory
     }
 
     pub(super) const fn segment(&self) -> usize {
@@ -69,13 +71,16 @@ impl<M: AsRef<[u8]>> Ring<M> {
 
     /// The body in a slot; empty if there is no such slot. A free slot returns stale bytes.
     pub(super) fn body(&self, slot: u32) -> &[u8] {
-        let slot = self.range(slot).and_then(|range| self.memory.as_ref().get(range));
+        let slot = self.place(slot).and_then(|index| self.memory.slot(index, self.slot_bytes));
         let Some((length, body)) = slot.and_then(|slot| slot.split_first_chunk()) else { return &[] };
         body.get(..u16::from_le_bytes(*length).into()).unwrap_or_default()
     }
 
     /// Frees the `count` oldest slots, at most all of them. Their bodies have `numbers` sequence numbers in all.
     pub(super) fn forget(&mut self, count: u32, numbers: u32) {
+        if M::IS_POOLED {
+            (0..count.min(self.slots)).for_each(|slot| self.give_back(slot));
+        }
         self.base = self.base.add(numbers);
         self.head = self.index(count.min(self.slots));
     }
@@ -87,20 +92,31 @@ impl<M: AsRef<[u8]>> Ring<M> {
         if index >= self.slots { index - self.slots } else { index }
     }
 
-    /// The range of a slot in memory; `None` if there is no such slot.
-    fn range(&self, slot: u32) -> Option<Range<usize>> {
-        if slot >= self.slots {
-            return None;
-        }
-        let start = usize::try_from(self.index(slot)).ok()? * self.slot_bytes as usize;
-        Some(start..start + self.slot_bytes as usize)
+    /// The index in memory of a slot; `None` if there is no such slot.
+    fn place(&self, slot: u32) -> Option<u32> {
+        (slot < self.slots).then(|| self.index(slot))
     }
-}
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
+    /// Whether a slot has memory, or may get it. The oldest one always may, so that no connection locks.
+    pub(super) fn has_room(&self, slot: u32) -> bool {
+        !M::IS_POOLED || slot == 0 || self.place(slot).is_some_and(|index| self.memory.has_room(index))
+    }
+
+    /// Whether a slot may get memory even if all earlier ones do. The oldest one always may, so that no connection locks.
+    pub(super) fn reserves(&self, slot: u32) -> bool {
+        !M::IS_POOLED || slot == 0 || slot < self.memory.most_kept()
+    }
+
+    /// Gives back the memory of a slot, whose body is then empty, if each slot has memory of its own.
+    pub(super) fn give_back(&mut self, slot: u32) {
+        if let Some(index) = self.place(slot) {
+            self.memory.give_back(index);
+        }
+    }
+
     /// The memory for the body of a slot, `segment` bytes; empty if there is no such slot.
     pub(super) fn room(&mut self, slot: u32) -> &mut [u8] {
-        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
+        let slot = self.place(slot).and_then(|index| self.memory.slot_mut(index, self.slot_bytes));
         slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
     }
 
@@ -108,7 +124,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
     ///
     /// The result is empty if there is no such slot, or if `length` exceeds the segment.
     pub(super) fn grow(&mut self, slot: u32, length: usize) -> &mut [u8] {
-        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
+        let slot = self.place(slot).and_then(|index| self.memory.slot_mut(index, self.slot_bytes));
         let Some((field, room)) = slot.and_then(|slot| slot.split_first_chunk_mut()) else { return &mut [] };
         let (Ok(value), Some(body)) = (u16::try_from(length), room.get_mut(..length)) else { return &mut [] };
         *field = value.to_le_bytes();
@@ -117,7 +133,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
 
     /// Sets the length of the body in a slot.
     pub(super) fn set_length(&mut self, slot: u32, length: u16) {
-        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
+        let slot = self.place(slot).and_then(|index| self.memory.slot_mut(index, self.slot_bytes));
         if let Some(field) = slot.and_then(|slot| slot.first_chunk_mut()) {
             *field = length.to_le_bytes();
         }
@@ -131,16 +147,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
     ///
     /// If `memory` has fewer than `used` slots, or none, the call returns it and changes nothing.
     pub(super) fn replace_memory(&mut self, mut memory: M, used: u32) -> Result<M, M> {
-        let slot_bytes = self.slot_bytes as usize;
-        let slots = slots_in(memory.as_ref().len(), slot_bytes);
+        let slots = memory.divide(self.slot_bytes as usize);
         if slots < used.max(1) {
             return Err(memory);
         }
-        let places = memory.as_mut().chunks_exact_mut(slot_bytes);
-        for (slot, place) in (0..used).zip(places) {
-            let old = self.range(slot).and_then(|range| self.memory.as_ref().get(range)).unwrap_or_default();
+        for slot in 0..used {
             // The rest of the slot has no meaning.
-            copy(old.get(..LENGTH_BYTES + self.body(slot).len()).unwrap_or_default(), place);
+            let len = LENGTH_BYTES + self.body(slot).len();
+            let index = self.index(slot);
+            self.memory.move_slot(index, self.slot_bytes, len, &mut memory, slot);
         }
         (self.slots, self.head) = (slots, 0);
         Ok(core::mem::replace(&mut self.memory, memory))

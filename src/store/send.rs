@@ -4,7 +4,7 @@ use super::cut::{Cut, Piece};
 use super::ring::Ring;
 #[cfg(feature = "alloc")]
 use super::slot_bytes;
-use super::{SendStore, StoreError};
+use super::{SendStore, SlotMemory, StoreError};
 use crate::Seq;
 use crate::copy::copy;
 #[cfg(feature = "alloc")]
@@ -47,7 +47,7 @@ impl<M, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
+impl<M: SlotMemory> SendSlots<M> {
     /// Divides `memory` into as many slots as fit, for bodies of up to `segment` bytes.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
+impl<M: SlotMemory, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
     /// The slot of the newest body.
     const fn newest(&self) -> u32 {
         self.used.saturating_sub(1)
@@ -101,8 +101,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<M, MAY_CUT> {
+impl<M: SlotMemory, const MAY_CUT: bool> SendStore for SendSlots<M, MAY_CUT> {
     const CUTS: bool = MAY_CUT;
+    const DROPS_EARLY: bool = M::IS_POOLED;
 
     fn segment(&self) -> usize {
         self.ring.segment()
@@ -117,7 +118,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<
     }
 
     fn has_free_slot(&self) -> bool {
-        self.used < self.ring.slots()
+        self.used < self.ring.slots() && self.ring.has_room(self.used)
     }
 
     fn spare_number(&self, limit: usize) -> Seq {
@@ -228,6 +229,14 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<
 
     fn can_cut(&self, from: Seq) -> bool {
         MAY_CUT && self.begins_body(from) && !self.cut.begins_before(self.find(from).0)
+    }
+
+    fn drop_body(&mut self, number: Seq) {
+        let (slot, piece) = self.find(number);
+        // The other pieces of a body that was cut may be in flight.
+        if slot < self.used && piece == Piece::WHOLE {
+            self.ring.give_back(slot);
+        }
     }
 
     fn release(&mut self, base: Seq) {

@@ -11,6 +11,7 @@ mod early_repeats;
 mod eifel;
 mod extended;
 mod handshake;
+mod heap_window;
 mod hot_path;
 mod limits;
 mod linger;

@@ -1,20 +1,20 @@
-//! Windows that grow: which memory is the limit, memory that is replaced in flight, the promise, the budget.
+//! Windows that grow: which memory is the limit, memory that is replaced in flight, the promise.
 
 use harness::extended::*;
-use rdt_proto::arq::Block;
+use rdt_proto::Seq;
+use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::Controller;
 use rdt_proto::connection::{
-    Config, Event, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored, MemoryUse, SendError,
-    blocks_for,
+    Config, ConnectionTypes, Event, HandshakeParameters, Ignored, MemoryUse, SendError, Storage, blocks_for,
 };
-use rdt_proto::store::{SendStore, slot_bytes};
+use rdt_proto::store::{GrowingRecvSlots, SendSlots, SendStore, slot_bytes};
 use rdt_proto::wire::{Framing, Packet, Sack};
-use rdt_proto::{Duration, Instant, Seq};
 
-type Trace = ExtendedTrace<GrowingStorage<Controller>>;
+type Stores = Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, SelectiveRepeat<Vec<Block>, Controller>>;
+type Trace = ExtendedTrace<Stores>;
 
-const CONFIG: Config = Config::new();
-const SLOT: usize = slot_bytes(1_200);
+pub(super) const CONFIG: Config = Config::new();
+pub(super) const SLOT: usize = slot_bytes(1_200);
 
 /// A client before its CONNECT, with memory for `window` packets.
 fn client(window: u32, in_flight: u64) -> Trace {
@@ -22,7 +22,7 @@ fn client(window: u32, in_flight: u64) -> Trace {
 }
 
 /// Completes the handshake with a peer that accepts 1,000 numbers. INFO 0 is empty, and is acknowledged.
-fn establish(trace: &mut Trace) {
+pub(super) fn establish<S: ConnectionTypes>(trace: &mut ExtendedTrace<S>) {
     trace.learns_tag();
     trace.peer_sends_connack(HandshakeParameters { window: 1_000, ..PARAMETERS });
     trace.expect_event(Event::Connected);
@@ -38,21 +38,14 @@ fn established(window: u32, in_flight: u64) -> Trace {
     trace
 }
 
-/// A server that has received INFO 0, with memory for `window` packets.
-fn server(window: u32) -> Trace {
-    let mut trace = Trace::server_with(CONFIG, PARAMETERS, storage(&CONFIG, window, 32).growing());
-    trace.learns_tag();
-    trace
-}
-
 /// The body of INFO `number`.
-fn body(number: u32) -> [u8; 4] {
+pub(super) fn body(number: u32) -> [u8; 4] {
     number.to_be_bytes()
 }
 
 /// Writes the bodies of these numbers. Asserts that each is sent at once.
 #[track_caller]
-fn sends(trace: &mut Trace, from: u32, count: u32) {
+pub(super) fn sends<S: ConnectionTypes>(trace: &mut ExtendedTrace<S>, from: u32, count: u32) {
     for number in from..from + count {
         trace.machine.send_segment(&body(number)).unwrap();
         trace.expect(info(number, &body(number)));
@@ -61,7 +54,7 @@ fn sends(trace: &mut Trace, from: u32, count: u32) {
 
 /// The next and the right edge of the SACK that is due.
 #[track_caller]
-fn edge(trace: &mut Trace) -> (u32, u32) {
+pub(super) fn edge<S: ConnectionTypes>(trace: &mut ExtendedTrace<S>) -> (u32, u32) {
     let sent = trace.next_datagram().expect("no SACK was sent");
     let Packet::Sack(Sack { next, window, .. }) = Framing::tagged(PEER).decode(&sent).unwrap() else {
         panic!("{sent:?}")
@@ -227,156 +220,6 @@ fn a_closed_window_that_opens_by_a_promise_is_reported_at_once() {
     client.expect_nothing();
     client.machine.replace_recv_memory(vec![0; 4 * SLOT]).unwrap();
     assert_eq!(edge(&mut client), (2, 4));
-}
-
-/// The peer sends these numbers, and the application reads and updates the window after each.
-fn arrive(trace: &mut Trace, window: &mut HeapWindow, budget: &mut HeapBudget, numbers: impl IntoIterator<Item = u32>) {
-    for number in numbers {
-        trace.receive(info(number, &body(number)));
-        while !trace.machine.recv_chunk().is_empty() {
-            trace.machine.consume(usize::MAX);
-        }
-        window.update(&mut trace.machine, budget);
-        trace.drain();
-    }
-}
-
-#[test]
-fn on_the_heap_memory_grows_as_it_is_used_up_to_the_most() {
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
-    let mut server = server(4);
-    window.update(&mut server.machine, &mut budget);
-    arrive(&mut server, &mut window, &mut budget, 0..40);
-    assert_eq!((server.machine.recv_memory().room, window.taken()), (4, 0), "what is read at once needs no slot");
-    arrive(&mut server, &mut window, &mut budget, [41, 42]);
-    assert_eq!(server.machine.recv_memory(), MemoryUse { used: 3, room: 8, is_limit: false });
-    assert_eq!(window.taken(), 4 * SLOT);
-    arrive(&mut server, &mut window, &mut budget, 43..200);
-    assert_eq!(server.machine.recv_memory().room, 64, "the most");
-    assert_eq!(server.machine.recv_memory().used, 64);
-    assert_eq!(window.taken(), 60 * SLOT);
-    assert_eq!(budget.left(), (1 << 20) - window.taken());
-}
-
-#[test]
-fn on_the_heap_a_spent_budget_leaves_bodies_unacknowledged() {
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(13 * SLOT));
-    let mut server = server(4);
-    window.update(&mut server.machine, &mut budget);
-    arrive(&mut server, &mut window, &mut budget, 0..8);
-    server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (8, 24), "the budget covers a promise of 16, and none of 32");
-    // Another connection takes the rest but five slots.
-    let mut budget = HeapBudget::new(5 * SLOT);
-    arrive(&mut server, &mut window, &mut budget, 9..24);
-    assert_eq!((server.machine.recv_memory(), budget.left()), (MemoryUse { used: 8, room: 8, is_limit: true }, SLOT));
-    server.ignores(info(16, b"x"), Ignored::NoRoom);
-    arrive(&mut server, &mut window, &mut budget, [8]);
-    server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (16, 32), "what was kept is acknowledged");
-}
-
-#[test]
-fn on_the_heap_the_promise_rises_while_the_application_reads() {
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
-    let mut server = server(4);
-    window.update(&mut server.machine, &mut budget);
-    server.peer_sends(info(0, b""));
-    server.peer_sends(info(1, b""));
-    assert_eq!(edge(&mut server), (2, 18), "at first a quarter of the most");
-    arrive(&mut server, &mut window, &mut budget, 2..8);
-    server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (8, 40));
-    for number in 8..40 {
-        server.peer_sends(info(number, b"x"));
-        window.update(&mut server.machine, &mut budget);
-        server.drain();
-    }
-    server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (40, 40), "all are unread");
-    for _ in 8..40 {
-        server.machine.consume(1);
-    }
-    assert_eq!(edge(&mut server), (40, 72), "the application reads late, so the promise is the same");
-    window.update(&mut server.machine, &mut budget);
-    server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (40, 104));
-}
-
-#[test]
-fn on_the_heap_empty_memory_is_given_back_after_a_second() {
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
-    let mut client = established(4, 32);
-    window.update(&mut client.machine, &mut budget);
-    sends(&mut client, 1, 4);
-    window.update(&mut client.machine, &mut budget);
-    assert_eq!((client.machine.send_memory().room, window.taken()), (8, 4 * SLOT));
-    client.peer_sends(sack(5, 4, 5, &[]));
-    window.update(&mut client.machine, &mut budget);
-    assert_eq!(client.machine.send_memory().room, 8, "it may be needed again at once");
-    client.now = client.now + Duration::from_secs(1);
-    client.machine.handle_timeout(client.now);
-    window.update(&mut client.machine, &mut budget);
-    assert_eq!((client.machine.send_memory().room, window.taken(), budget.left()), (4, 0, 1 << 20));
-    sends(&mut client, 5, 4);
-}
-
-/// The time of the last limit was of the old clock, and the memory stayed until that time came again.
-#[test]
-fn on_the_heap_memory_is_given_back_on_another_clock() {
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
-    let mut client = established(4, 32);
-    client.elapse(5_000);
-    sends(&mut client, 1, 4);
-    window.update(&mut client.machine, &mut budget);
-    client.peer_sends(sack(5, 4, 5, &[]));
-    let to = Instant::from_millis(10);
-    client.machine.rebase(client.now, to);
-    window.update(&mut client.machine, &mut budget);
-    assert_eq!(client.machine.send_memory().room, 8);
-    client.machine.handle_timeout(to + Duration::from_secs(1));
-    window.update(&mut client.machine, &mut budget);
-    assert_eq!(client.machine.send_memory().room, 4);
-}
-
-#[test]
-fn on_the_heap_many_clients_share_one_budget() {
-    const BYTES: usize = 100 * SLOT;
-    let mut budget = HeapBudget::new(BYTES);
-    let mut clients: Vec<_> = (0..20).map(|_| (server(4), HeapWindow::new(4, 64))).collect();
-    for (trace, window) in &mut clients {
-        window.update(&mut trace.machine, &mut budget);
-        arrive(trace, window, &mut budget, (0..40).chain(41..104));
-    }
-    let taken: usize = clients.iter().map(|(_, window)| window.taken()).sum();
-    assert_eq!(taken + budget.left(), BYTES);
-    assert!(budget.left() < 4 * SLOT, "the budget is spent");
-    let room = |trace: &Trace| trace.machine.recv_memory().room;
-    assert!(clients.iter().all(|(trace, _)| room(trace) >= 4) && room(&clients[19].0) == 4);
-    // Each client goes on, if slowly: the next number in order always has a slot.
-    for (trace, window) in &mut clients {
-        arrive(trace, window, &mut budget, 40..104);
-        trace.expect_nothing();
-        assert_eq!(trace.machine.recv_memory().used, 0);
-    }
-    for (mut trace, window) in clients {
-        window.give_back(&mut trace.machine, &mut budget);
-        assert_eq!(room(&trace), 4);
-    }
-    assert_eq!(budget.left(), BYTES);
-}
-
-#[test]
-fn in_base_mode_nothing_grows() {
-    let base = Config::base();
-    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
-    let storage = storage(&base, 4, 32).growing();
-    let mut client = rdt_proto::connection::Connection::connect(Instant::ZERO, base, [1; 32], storage).unwrap();
-    for _ in 0..4 {
-        client.send_segment(b"x").unwrap();
-    }
-    assert!(!window.update(&mut client, &mut budget));
-    assert_eq!((client.send_memory().room, window.taken()), (4, 0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Windows that grow, in a simulated network: they cost no goodput, and take no memory that is not needed.
 
 use crate::pair::{self, Application, CLIENT, End, SERVER};
-use rdt_proto::connection::{Config, Connection, GrowingStorage, HeapBudget, HeapStorage, HeapWindow};
+use rdt_proto::connection::{Config, Connection, GrowingStorage, HeapBudget, HeapWindow};
 use rdt_proto::sim::LinkConfig;
 use rdt_proto::{Duration, Instant};
 
@@ -61,7 +61,7 @@ struct Cost {
 
 /// Sends `total` bytes over 100 Mbit/s and 100 ms with this loss each way. Windows of `least` packets grow to `most`.
 fn transfer(seed: u64, loss: f64, total: u64, least: u32, most: u32) -> Cost {
-    let storage = || HeapStorage::on_heap(&CONFIG, least).unwrap().growing();
+    let storage = || GrowingStorage::pooled(&CONFIG, least).unwrap();
     let growing = |total| {
         let (window, budget) = (HeapWindow::new(least, most), HeapBudget::new(usize::MAX));
         Growing { window, budget, total, done: 0, peak: 0 }
@@ -84,7 +84,7 @@ fn transfer(seed: u64, loss: f64, total: u64, least: u32, most: u32) -> Cost {
 fn growing_windows_are_as_fast_as_large_ones() {
     for loss in [0.0, 0.05, 0.2] {
         let millis = |least| (1..=5).map(|seed| transfer(seed, loss, 10 << 20, least, 16_384).millis).sum::<u64>();
-        let (growing, large) = (millis(256), millis(16_384));
+        let (growing, large) = (millis(64), millis(16_384));
         assert!(growing * 100 <= large * 101, "with a loss of {loss}: {growing} ms and {large} ms");
     }
 }
@@ -92,7 +92,7 @@ fn growing_windows_are_as_fast_as_large_ones() {
 #[test]
 fn a_short_transfer_keeps_its_first_memory() {
     for seed in 1..=20 {
-        let cost = transfer(seed, 0.05, 120_000, 256, 16_384);
+        let cost = transfer(seed, 0.05, 36_000, 64, 16_384);
         assert_eq!((cost.sender, cost.receiver), (0, 0), "seed {seed}");
     }
 }
@@ -100,7 +100,7 @@ fn a_short_transfer_keeps_its_first_memory() {
 /// While a number is held back, both sides keep what is sent in that round trip.
 #[test]
 fn without_loss_memory_covers_a_held_number() {
-    let cost = transfer(1, 0.0, 10 << 20, 256, 16_384);
+    let cost = transfer(1, 0.0, 10 << 20, 64, 16_384);
     assert!(cost.receiver < 3 << 20, "the receiver keeps one round trip of data: {cost:?}");
     assert!(cost.sender < 10 << 20, "the sender keeps at most twice three round trips of data: {cost:?}");
 }

@@ -63,7 +63,7 @@ pub(crate) struct ServeArgs {
     /// second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
-    /// The memory for packets of all clients, beyond the first 256 packets each way of each client, for each thread, in
+    /// The memory for packets of all clients, beyond the first 64 packets each way of each client, for each thread, in
     /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow. The default is 256M
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,

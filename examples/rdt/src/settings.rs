@@ -5,30 +5,28 @@ use crate::qlog::VantagePoint;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
 use rdt_proto::congestion::{Algorithm, Controller, FixedWindow, RateLimited};
-use rdt_proto::connection::{
-    Config, HeapStopAndWait, HeapStorage, HeapWindow, Memory, Method, Observed, Storage, blocks_for,
-};
-use rdt_proto::store::{GrowingRecvSlots, SendSlots, StoreError};
+use rdt_proto::connection::{Config, HeapWindow, Memory, Method, Observed, Storage, blocks_for};
+use rdt_proto::store::{GrowingRecvSlots, SendSlots, SlotPool, StoreError};
 use std::net::SocketAddr;
 
-type Stores = Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, AnyArq<Vec<Block>, RateLimited<Controller>>>;
+type Stores = Storage<SendSlots<SlotPool>, GrowingRecvSlots<SlotPool>, AnyArq<Vec<Block>, RateLimited<Controller>>>;
 /// The storage of a connection in this program, with its observers.
 pub(crate) type AnyStorage = Observed<Stores, Observers>;
 
 /// The number of receive slots for the public implementation.
 ///
-/// It is small, because that implementation fills UDP datagrams to their limit: each slot takes almost 64 KiB.
+/// It is small, because that implementation fills UDP datagrams to their limit: each body takes almost 64 KiB.
 const ROSTOV_RECV_SLOTS: u32 = 8;
 /// The default of the largest number of packets buffered each way.
 ///
-/// They take 24 MB in each direction. With 20 % loss on 100 Mbit/s and 100 ms, repeats of repeats need so many.
+/// They take up to 24 MB in each direction. With 20 % loss on 100 Mbit/s and 100 ms, repeats of repeats need so many.
 pub(crate) const WINDOW: u32 = 16_384;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
 /// The default towards the public implementation with stop-and-wait, which takes one packet of almost 64 KiB at a time.
 pub(crate) const SINGLE_WINDOW: u32 = 4;
-/// The number of packets buffered each way at first: 370 KB. They fill 29 Mbit/s at 100 ms without a loss.
-const FIRST_WINDOW: u32 = 256;
+/// The number of packets buffered each way at first: up to 92 KB, which are taken as they are used.
+const FIRST_WINDOW: u32 = 64;
 /// The least window of a download with a maximum rate.
 const LEAST_WINDOW: u64 = 16;
 /// The default of the memory for the windows of all clients of a server, in bytes.
@@ -168,9 +166,9 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
     let Settings { config, arq, congestion, window, .. } = settings;
     let first = settings.first_window();
     let recv_slots = if config.framing.is_base_only() { ROSTOV_RECV_SLOTS.min(first) } else { first };
-    let (send, recv) = (vec![0; config.send_bytes(first)], vec![0; config.recv_bytes(recv_slots)]);
+    let (send, recv) = (SlotPool::new(first), SlotPool::new(recv_slots));
     if *arq == Mechanism::StopAndWait {
-        return Ok(HeapStopAndWait::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait).growing());
+        return Ok(Storage::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait).growing());
     }
     let controller = |datagram: u32| match congestion {
         Congestion::BandwidthDelay => Algorithm::BandwidthDelay.controller(datagram),
@@ -180,7 +178,7 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
     };
     let controller = |datagram: u32| RateLimited::new(controller(datagram), settings.max_rate);
     let memory = Memory { send, recv, blocks: vec![Block::EMPTY; blocks_for(first)] };
-    Ok(HeapStorage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat).growing())
+    Ok(Storage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat).growing())
 }
 
 /// The maximum time that a client stays after its outcome.

@@ -212,7 +212,6 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         [sent, self.receiving.as_ref().map_or(0, |receiving| receiving.file.taken())]
     }
 
-    /// The bytes that the connection has taken from this side, and given to it.
     pub(super) fn moved(&self) -> u64 {
         self.moved
     }
