@@ -82,6 +82,8 @@ pub struct HeapWindow {
     most: u32,
     /// The bytes taken from the budget.
     taken: usize,
+    /// Of these, the bytes of bodies to send that are kept beyond the allowance.
+    excess: usize,
     /// The last time at which a body was kept or had arrived.
     busy_at: Instant,
     /// The announced window.
@@ -115,6 +117,7 @@ impl HeapWindow {
             least,
             most: most.max(least),
             taken: 0,
+            excess: 0,
             busy_at: Instant::ZERO,
             promised: 0,
             promised_at: Seq::ZERO,
@@ -154,6 +157,7 @@ impl HeapWindow {
         has_grown |= self.fit_numbers(connection, budget);
         // The connection may have moved to a clock that shows an earlier time.
         self.busy_at = self.busy_at.min(connection.now);
+        self.charge_excess(connection, budget);
         if connection.send.used() > 0 || connection.recv.used() > 0 || arrived > 0 {
             self.busy_at = connection.now;
         } else if connection.now >= self.busy_at + IDLE_TIME {
@@ -208,6 +212,18 @@ impl HeapWindow {
         has_grown
     }
 
+    /// Charges the bodies that the send store still keeps beyond a smaller allowance.
+    fn charge_excess<T: ConnectionTypes>(&mut self, connection: &Connection<T>, budget: &mut HeapBudget)
+    where
+        T::Send: PooledStore,
+    {
+        let pool = connection.send.pool();
+        let bodies = pool.kept().saturating_sub(pool.allowance());
+        let excess = (bodies as usize).saturating_mul(pool.slot_bytes());
+        let before = core::mem::replace(&mut self.excess, excess);
+        self.account(budget, before, excess);
+    }
+
     /// Fits the receive store to what is kept, and to what may arrive until the next call. Returns whether there is more
     /// room.
     fn fit_recv<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
@@ -218,7 +234,7 @@ impl HeapWindow {
         let (used, mut wanted) = (recv.used(), Size::of(recv));
         // A place takes some bytes too.
         let price = recv.pool().slot_bytes() + 2 * SlotPool::PLACE_BYTES;
-        let ahead = self.burst.saturating_mul(2).min(MOST_AHEAD).max(self.least);
+        let ahead = self.burst.saturating_mul(2).min(MOST_AHEAD).min(budget.share(price)).max(self.least);
         let free = wanted.allowance.saturating_sub(used);
         if free < ahead.div_ceil(2) || free > ahead.saturating_mul(2) {
             let affordable = u32::try_from(budget.left / price).unwrap_or(u32::MAX);

@@ -109,8 +109,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The window counts from the oldest unread body on. Use it with
     /// [`GrowingRecvSlots`](crate::store::GrowingRecvSlots), and lend memory as it is used. A body without a slot or a
     /// number is not acknowledged, and the peer repeats it, so a promise without memory costs the network repeats. The
-    /// right edge never moves back: after a smaller promise it stays until the window is as small. A peer that stopped sending at the old end of the window learns of the new one with the
-    /// next SACK, at once if the window was closed.
+    /// right edge never moves back: after a smaller promise it stays until the oldest unread body is `window` before it. A
+    /// peer that stopped sending at the old end of the window learns of the new one with the next SACK, at once if the
+    /// window was closed.
     ///
     /// Before the first call the window is what the memory holds. Base mode announces no window.
     pub fn promise(&mut self, window: u32) {

@@ -179,7 +179,7 @@ pub trait SendStore {
     /// Drops a body that the peer has acknowledged, while an earlier one is missing.
     ///
     /// The [body](Self::body) is not asked for again. Its number stays in use until [`release`](Self::release). A store
-    /// may keep the body. By default the call has no effect.
+    /// may keep the body, as a ring does with one that was cut. By default the call has no effect.
     fn drop_body(&mut self, number: Seq) {
         let _ = number;
     }
@@ -210,8 +210,8 @@ pub trait RecvStore {
 
     /// Moves the [limit](Self::limit) to `window` numbers from the oldest unread body on, from now on.
     ///
-    /// The limit never decreases: after a smaller `window` it stays until it is as near. By default the call has no
-    /// effect: only a store whose memory grows announces more numbers than it has slots for.
+    /// The limit never decreases: after a smaller `window` it stays until the oldest unread body is `window` before it.
+    /// By default the call has no effect: only a store whose memory grows announces more numbers than it has slots for.
     fn promise(&mut self, window: u32) {
         let _ = window;
     }

@@ -10,7 +10,8 @@ pub trait PooledStore: ReplaceMemory<Memory = SlotPool> {
     /// The memory.
     fn pool(&self) -> &SlotPool;
 
-    /// Sets the number of bodies that may be kept. Bodies beyond it stay, and no more are added.
+    /// Sets the number of bodies that may be kept. Bodies beyond it stay, and no more are added. A receive store counts
+    /// from the oldest unread number on, so that each missing body has a place.
     fn set_allowance(&mut self, bodies: u32);
 
     /// Gives back the memory that the pool holds on to for further bodies.

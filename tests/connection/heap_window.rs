@@ -185,6 +185,30 @@ fn a_body_that_a_sack_reports_has_no_memory() {
     assert_eq!(send(&client).pool().kept(), 0);
 }
 
+/// Regression: the budget had back what a smaller allowance left in the store, and lent it to another connection.
+#[test]
+fn the_budget_lends_no_memory_that_is_still_held() {
+    let (mut window, mut budget) = (HeapWindow::new(4, 512), HeapBudget::new(1 << 20));
+    let mut client = established(4);
+    window.update(&mut client.machine, &mut budget);
+    let fill = |client: &mut Trace| while client.machine.send_segment(&[7; 1_200]).is_ok() {};
+    // 32 packets fit into the controller's window, and the peer acknowledges nothing.
+    for _ in 0..8 {
+        fill(&mut client);
+        client.drain();
+        window.update(&mut client.machine, &mut budget);
+    }
+    fill(&mut client);
+    // Another connection has taken most of the budget.
+    let mut budget = HeapBudget::new(8 * SLOT);
+    let held = |client: &Trace, window: &HeapWindow| (send(client).pool().kept() as usize - 4) * SLOT <= window.taken();
+    assert!(held(&client, &window));
+    for _ in 0..4 {
+        window.update(&mut client.machine, &mut budget);
+        assert!(held(&client, &window), "{} bodies, {} bytes", send(&client).pool().kept(), window.taken());
+    }
+}
+
 #[test]
 fn empty_memory_is_given_back_after_a_second() {
     let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));

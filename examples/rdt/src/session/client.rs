@@ -339,7 +339,7 @@ impl<R: Requests> Endpoint for SessionClient<R> {
     fn poll_timeout(&self) -> Option<Instant> {
         let is_running = self.contact.link().is_some() && self.end.is_none();
         let progress = if is_running { self.progress.poll_timeout() } else { None };
-        let is_working = is_running && self.exchange.disk().is_working();
+        let is_working = is_running && self.stopped.is_none() && self.exchange.disk().is_working();
         let keep_place = if is_working { self.keep_place.poll_timeout() } else { None };
         let own = [self.exchange.poll_timeout(), self.leave_at, progress, keep_place];
         own.into_iter().chain([self.contact.poll_timeout()]).flatten().min()
