@@ -322,9 +322,10 @@ impl Requests for Put {
         if self.done == 0 && sent == 0 {
             return Step::Asking;
         }
-        // What was sent of this file, and the files before it that are not confirmed.
+        // What was sent of this file, and the files before it that are not confirmed. A file whose content has all been
+        // given to the connection is one of these.
         let open: u64 = self.sent.values().map(|sent| sent.item.length).sum();
-        let current = self.current.as_ref().map_or(0, |(number, item)| {
+        let current = self.current.as_ref().filter(|_| exchange.is_sending()).map_or(0, |(number, item)| {
             let offset = self.sent.get(number).map_or(0, |sent| sent.offset);
             item.length.saturating_sub(offset + sent).min(item.length)
         });
