@@ -50,8 +50,8 @@ impl HeapBudget {
 ///   arrived between two calls lately, up to 1,024. On a fast path a gap is followed by hundreds of bodies before the next
 ///   call.
 /// - *Places and numbers*: they double as they are used, up to `most`.
-/// - *Share*: no store takes more than an eighth of what is left of the budget, and no more is announced. So many
-///   connections have equal windows, and a few have large ones.
+/// - *Share*: no send store grows beyond an eighth of what is left of the budget, no receive store takes more ahead of
+///   what it keeps, and no more is announced. So many connections have equal windows, and a few have large ones.
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
 ///   highest number that has arrived rises by half of it, if the application has read all that it can. The right edge
 ///   never moves back.
@@ -177,7 +177,8 @@ impl HeapWindow {
         budget.left = budget.left.saturating_add(self.taken);
     }
 
-    /// Fits the send store to what is sent and not acknowledged. Returns whether there is more room.
+    /// Doubles the send store if it is what limits the sender, or gives up what is beyond its share. Returns whether there
+    /// is more room.
     fn fit_send<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
     where
         T::Send: PooledStore,

@@ -252,14 +252,14 @@ impl OpenFile {
     }
 
     /// Checks the digest of the content that was sent, and remembers its values. `is_read` says whether all of it was
-    /// read here.
+    /// read here: values that were only looked up, and have no digest to check them by, become no whole ones.
     fn check(&self, hashed: &BlockTree, digest: Digest, is_read: bool) -> io::Result<()> {
         let is_wrong = !is_read && self.known_digest.is_some_and(|known| known != digest);
         if is_wrong {
             self.saving.forget(&self.file);
             return Err(changed());
         }
-        self.saving.on_end(&self.file, hashed, digest, self.known_digest == Some(digest))
+        self.saving.on_end(&self.file, hashed, digest, !is_read || self.known_digest == Some(digest))
     }
 }
 

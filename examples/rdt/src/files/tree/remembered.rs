@@ -132,9 +132,7 @@ impl Remembered {
             Self::User(_) => self.make().and_then(|dir| write(&dir)),
             Self::Nowhere => Ok(()),
         };
-        if digest.is_some()
-            && let Ok(dir) = self.open()
-        {
+        if let Ok(dir) = self.open() {
             remove_surplus(&dir);
         }
     }
