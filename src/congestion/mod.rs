@@ -166,10 +166,14 @@ pub trait Congestion {
     fn rebase(&mut self, shift: ClockShift);
 }
 
-/// The initial window (RFC 9002 §7.2): `min(10 × segment, max(14720, 2 × segment))`.
+/// The initial window of RFC 9002 §7.2: `min(10 × segment, max(14720, 2 × segment))`.
 fn initial_window(segment: u64) -> u64 {
-    let ceiling = INITIAL_WINDOW_BYTES.max(segment.saturating_mul(2));
-    segment.saturating_mul(INITIAL_WINDOW_SEGMENTS).min(ceiling)
+    initial_burst(segment, INITIAL_WINDOW_SEGMENTS, INITIAL_WINDOW_BYTES)
+}
+
+/// `segments` segments, but not more than `most` bytes or two segments, whichever is more.
+fn initial_burst(segment: u64, segments: u64, most: u64) -> u64 {
+    segment.saturating_mul(segments).min(most.max(segment.saturating_mul(2)))
 }
 
 /// The minimum window (RFC 9002 §7.2).

@@ -10,6 +10,12 @@ use crate::store::SendStore;
 use crate::wire::{Framing, MIN_CONNECT, Tag};
 use crate::{Instant, Seq};
 
+/// The largest CONNECT or CONNACK that is sent, in bytes: the payload of UDP over IPv6 in a packet of 1,500 bytes.
+///
+/// Most paths carry it. Where an interface takes more than the path behind it, a larger one would be lost, and would cost
+/// the handshake a timeout. A PROBE that is lost costs nothing.
+const LARGEST_HANDSHAKE: u16 = 1_452;
+
 /// The length of the header of INFO in extended mode, in bytes.
 fn info_header_len() -> u16 {
     u16::try_from(Framing::tagged(Tag::new([0; 8])).info_header_len()).unwrap_or(u16::MAX)
@@ -123,12 +129,12 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Records what the CONNACK shows that answers the CONNECT with this number, before the mode is agreed on.
     pub(super) fn on_connack(&mut self, attempt: u8) {
-        let (wanted, is_extended) = (self.wanted_size(), !self.negotiation.may_be_base());
+        let (len, is_extended) = (self.large_handshake_len(), !self.negotiation.may_be_base());
         if T::Send::CUTS
             && is_extended
             && let Some(handshake) = self.state.handshake_mut()
         {
-            handshake.on_answer(attempt, wanted);
+            handshake.on_answer(attempt, len);
         }
     }
 
@@ -139,14 +145,12 @@ impl<T: ConnectionTypes> Connection<T> {
     pub(super) fn handshake_len(&self) -> usize {
         let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };
         let Some(handshake) = self.state.handshake().filter(|_| T::Send::CUTS) else { return least };
-        let wanted = self.wanted_size();
+        let len = self.large_handshake_len();
         let large = match self.role {
-            Role::Client if handshake.is_large(handshake.attempt(self.role)) && !self.negotiation.may_be_base() => {
-                wanted
-            }
+            Role::Client if handshake.is_large(handshake.attempt(self.role)) && !self.negotiation.may_be_base() => len,
             Role::Client => 0,
             // Every path carries `MIN_SIZE`.
-            Role::Server => Some(handshake.padded_len().min(wanted)).filter(|&len| len > MIN_SIZE).unwrap_or(0),
+            Role::Server => Some(handshake.padded_len().min(len)).filter(|&large| large > MIN_SIZE).unwrap_or(0),
         };
         least.max(large.into())
     }
@@ -193,6 +197,11 @@ impl<T: ConnectionTypes> Connection<T> {
         let (base, next) = (self.arq.base(), self.arq.first_unsent());
         // A store that fetches bodies may have dropped the one in flight.
         next != base && [base, next].into_iter().any(|number| self.send.body(number).len() > self.segment() / 2)
+    }
+
+    /// The length of a large CONNECT or CONNACK, in bytes.
+    fn large_handshake_len(&self) -> u16 {
+        self.wanted_size().min(LARGEST_HANDSHAKE)
     }
 
     /// The largest datagram that the config, the peer and the send store allow, in extended mode.

@@ -18,7 +18,7 @@ const FULL: usize = 1_200;
 static BYTES: [u8; 40_000] = [7; 40_000];
 
 /// The length of the body of the next INFO, or of the padding of the next PROBE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Body(usize),
     Probe(usize),
@@ -87,6 +87,21 @@ fn from_the_third_connect_on_all_are_small() {
     }
     let (large, small) = (FULL + HEADER, MIN_CONNECT);
     assert_eq!(lens, [large, large, small, small, small, small]);
+}
+
+/// An interface may take more than the path behind it. A lost CONNECT costs a timeout, a lost PROBE nothing.
+#[test]
+fn larger_datagrams_than_an_ethernet_packet_are_shown_by_a_probe() {
+    let mut client = ExtendedTrace::client(Config { segment: 8_932, recv_segment: 8_932, ..Config::default() });
+    client.machine.send(&BYTES[..8_932]).unwrap();
+    assert_eq!(client.learns_tag().len(), 1_452);
+    client.peer_sends_connack(HandshakeParameters { segment: 8_932, ..PARAMETERS });
+    // The body written before is cut into seven equal pieces.
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(8_932 / 7));
+    answers_probe(&mut client, 8_932 + HEADER);
+    client.machine.send(&BYTES[..2 * 8_932]).unwrap();
+    let expected = [[Sent::Body(8_932 / 7); 6].as_slice(), &[Sent::Body(8_932), Sent::Body(8_932)]].concat();
+    assert_eq!(all_sent(&mut client), expected);
 }
 
 /// CONNACK, its repeat and a RESET are together as long as CONNECT.

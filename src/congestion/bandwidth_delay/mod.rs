@@ -24,7 +24,7 @@ mod transitions;
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
-use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss};
+use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss, initial_burst};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
@@ -34,6 +34,8 @@ use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE};
 const INITIAL_SEGMENTS: u64 = 32;
 /// Segments in the initial window after a handshake that does not exclude a slow path (RFC 6928 §2).
 const CAUTIOUS_SEGMENTS: u64 = 10;
+/// The largest segment of which an initial window holds so many, in bytes. Of larger ones it holds as many bytes.
+const ORDINARY_SEGMENT: u64 = 1_500;
 /// What the initial window may take at the rate that the handshake proves, in seconds.
 const CAUTIOUS_SECONDS: u64 = 18;
 /// The bytes of a small CONNECT and its CONNACK.
@@ -42,6 +44,11 @@ const SMALL_HANDSHAKE: u64 = 150;
 const MINIMUM_SEGMENTS: u64 = 4;
 /// The least round-trip time, so that no division is by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
+
+/// An initial window of so many segments, if they are not large.
+fn initial_window(segment: u64, segments: u64) -> u64 {
+    initial_burst(segment, segments, segments * ORDINARY_SEGMENT)
+}
 
 /// The state at the start of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -82,8 +89,8 @@ struct Round {
 /// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: what
-/// takes 18 s at the rate that the handshake proves, and ten segments at least. The spacing of the
-/// acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
+/// takes 18 s at the rate that the handshake proves, and ten segments at least. Segments above 1,500 bytes are fewer, but
+/// two at least, so that the burst is not longer. The spacing of the acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
 /// product at this rate, and keeps growing fast while the delivery rate grows and no queue builds. A queue of three
 /// products stops the growth at once. Without an estimate of the rate, the window triples each round trip. Startup ends
 /// if it loses more than 45 %, because the queue is then full.
@@ -193,7 +200,7 @@ impl BandwidthDelay {
             is_shallow: false,
             is_raised: false,
             drained: false,
-            window: u64::from(segment.get()) * INITIAL_SEGMENTS,
+            window: initial_window(segment.get().into(), INITIAL_SEGMENTS),
             rate: None,
             bandwidth: [0; 2],
             train_rate: 0,
@@ -296,7 +303,7 @@ impl Congestion for BandwidthDelay {
     fn on_handshake(&mut self, now: Instant, round_trip: Duration, bytes: u32) {
         let round_trip = round_trip.max(MICROSECOND);
         let volume = u64::from(bytes).max(SMALL_HANDSHAKE) * CAUTIOUS_SECONDS;
-        let most = rate(volume, round_trip).max(self.segment() * CAUTIOUS_SEGMENTS);
+        let most = rate(volume, round_trip).max(initial_window(self.segment(), CAUTIOUS_SEGMENTS));
         self.window = self.window.min(most);
         self.min_rtt_at = now;
         self.min_rtt = Some(ShortDuration::new(round_trip));
