@@ -5,7 +5,7 @@ use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
 use crate::exchange::{Exchange, Storage};
-use crate::link::Link;
+use crate::link::{Link, in_flight};
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Step;
@@ -61,7 +61,7 @@ impl<F: Storage> FileClient<F> {
         };
         Self {
             settings,
-            contact: Contact::new(attempts.with_request(request), settings),
+            contact: Contact::new(attempts.with_request(request)),
             exchange,
             finished,
             report,
@@ -115,15 +115,15 @@ impl<F: Storage> FileClient<F> {
 
     /// Moves all data that can be moved now.
     fn pump(&mut self, now: Instant) {
-        let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
-        let outcome = self.exchange.pump(now, &mut link.connection, window, budget);
+        let Some(Connected { link, budget, .. }) = self.contact.connected() else { return };
+        let outcome = self.exchange.pump(now, &mut link.connection, &mut link.window, budget);
         if self.result.is_some() {
             // The user waits for the prompt, and no result depends on the linger.
             link.connection.leave();
             return;
         }
         let bytes = self.exchange.session.bytes_done();
-        let step = || step(&self.exchange.session, link, &self.settings);
+        let step = || step(&self.exchange.session, link);
         self.report.progress.update(now, step);
         if let Some(outcome) = outcome {
             self.report.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
@@ -199,9 +199,9 @@ impl<F: Storage> FileClient<F> {
 }
 
 /// What the request does now.
-fn step(session: &Client, link: &Link, settings: &Settings) -> Step {
+fn step(session: &Client, link: &Link) -> Step {
     let Some(total) = session.length() else { return Step::Asking };
-    let done = arrived(session.bytes_done(), session, link, settings);
+    let done = arrived(session.bytes_done(), session, link);
     if done >= total {
         return Step::Storing { total };
     }
@@ -213,14 +213,8 @@ fn step(session: &Client, link: &Link, settings: &Settings) -> Step {
 }
 
 /// The number of the `done` bytes that have certainly crossed the network.
-///
-/// In an upload, the last bytes may still be in the connection. So the maximum that the send store holds is subtracted.
-fn arrived(done: u64, session: &Client, link: &Link, settings: &Settings) -> u64 {
-    if session.transfer() == Transfer::Download || link.connection.is_all_acknowledged() {
-        return done;
-    }
-    let packets = u64::from(link.connection.send_memory().used);
-    done.saturating_sub(packets * u64::from(settings.config.segment))
+fn arrived(done: u64, session: &Client, link: &Link) -> u64 {
+    if session.transfer() == Transfer::Download { done } else { done.saturating_sub(in_flight(&link.connection)) }
 }
 
 impl<F: Storage> Endpoint for FileClient<F> {

@@ -99,7 +99,8 @@ impl Common {
         };
         let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
         let max_rate = self.rate.map(BitRate::bytes_per_second);
-        Settings { config, arq, congestion, window, max_rate, verbosity: Verbosity::of(self.verbose) }
+        let verbosity = Verbosity::of(self.verbose);
+        Settings { config, arq, congestion, window, max_rate, verbosity, ..Settings::default() }
     }
 }
 

@@ -9,14 +9,13 @@ use crate::endpoint::Address;
 use crate::link::Link;
 use crate::patience::Patience;
 use crate::progress_line::PathView;
-use crate::settings::{AnyStorage, Settings};
-use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Transmit};
+use crate::settings::AnyStorage;
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, Transmit};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Instant};
 use std::net::SocketAddr;
 
 pub(crate) struct Contact {
-    settings: Settings,
     state: State,
 }
 
@@ -29,7 +28,6 @@ enum State {
 /// The connection to the server.
 pub(crate) struct Connected {
     pub(crate) link: Link,
-    pub(crate) window: HeapWindow,
     pub(crate) budget: HeapBudget,
     abandoned: Abandoned,
     patience: Patience,
@@ -45,8 +43,8 @@ pub(crate) enum Progress {
 }
 
 impl Contact {
-    pub(crate) fn new(attempts: Attempts, settings: Settings) -> Self {
-        Self { settings, state: State::Connecting(attempts) }
+    pub(crate) fn new(attempts: Attempts) -> Self {
+        Self { state: State::Connecting(attempts) }
     }
 
     pub(crate) fn link(&self) -> Option<&Link> {
@@ -68,9 +66,8 @@ impl Contact {
         let State::Connecting(attempts) = &mut self.state else { return Progress::Unchanged };
         if let Some((link, abandoned)) = attempts.take_established() {
             // The largest window is the only limit.
-            let (window, budget) = (self.settings.heap_window(), HeapBudget::new(usize::MAX));
-            let patience = attempts.patience();
-            self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
+            let (budget, patience) = (HeapBudget::new(usize::MAX), attempts.patience());
+            self.state = State::Connected(Box::new(Connected { link, budget, abandoned, patience }));
             return Progress::Established;
         }
         if attempts.have_failed() { Progress::Failed } else { Progress::Unchanged }

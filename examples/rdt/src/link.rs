@@ -4,7 +4,7 @@ use crate::endpoint::Address;
 use crate::entropy;
 use crate::qlog::VantagePoint;
 use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{Connection, Timer, Transmit};
+use rdt_proto::connection::{Connection, HeapWindow, Timer, Transmit};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +17,7 @@ const REFUSED_WAIT: Duration = Duration::from_millis(1_500);
 pub(crate) struct Link {
     server: SocketAddr,
     pub(crate) connection: Connection<AnyStorage>,
+    pub(crate) window: HeapWindow,
     started: Instant,
     has_request: bool,
     refusal: Refusal,
@@ -37,11 +38,19 @@ enum Refusal {
 impl Link {
     /// Begins a connection. `request` is written to it, if it fits.
     pub(crate) fn connect(now: Instant, server: SocketAddr, settings: &Settings, request: &[u8]) -> io::Result<Self> {
-        let storage = settings::storage(settings, server, VantagePoint::Client).map_err(io::Error::other)?;
+        let settings = settings.towards(server, u16::MAX);
+        let storage = settings::storage(&settings, server, VantagePoint::Client).map_err(io::Error::other)?;
         let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
         let mut connection = connection.map_err(io::Error::other)?;
         let has_request = connection.send_segment(request).is_ok();
-        Ok(Self { server, connection, started: now, has_request, refusal: Refusal::None })
+        Ok(Self {
+            server,
+            connection,
+            window: settings.heap_window(),
+            started: now,
+            has_request,
+            refusal: Refusal::None,
+        })
     }
 
     /// Whether the request was written.
@@ -108,4 +117,12 @@ impl Link {
         };
         self.connection.poll_timeout().into_iter().chain(refused).min()
     }
+}
+
+/// The most bytes that were sent and may not have arrived: a body for each packet in the send store.
+pub(crate) fn in_flight(connection: &Connection<AnyStorage>) -> u64 {
+    if connection.is_all_acknowledged() {
+        return 0;
+    }
+    u64::from(connection.send_memory().used).saturating_mul(connection.path().segment as u64)
 }

@@ -9,6 +9,7 @@
 
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
+use crate::link::in_flight;
 use crate::request_line::{self, Line};
 use crate::server::Store;
 use crate::session::{Beneath, Committer, Ended, Failure, Kind, SessionExchange};
@@ -40,8 +41,6 @@ pub(crate) struct Served {
     stopped: Option<ErrorCode>,
     /// Content that was sent, until the client has all of it.
     sent: VecDeque<Ended>,
-    /// The largest body of a packet.
-    segment: u64,
 }
 
 /// The session of a client.
@@ -54,8 +53,6 @@ enum Spoken {
 pub(crate) struct Offer<'s> {
     pub(crate) store: &'s Store,
     pub(crate) config: ServerConfig,
-    /// The largest body of a packet.
-    pub(crate) segment: u16,
     pub(crate) committer: &'s Committer,
 }
 
@@ -82,7 +79,6 @@ impl Served {
             reported: false,
             stopped: None,
             sent: VecDeque::new(),
-            segment: offer.segment.into(),
         }
     }
 
@@ -135,9 +131,7 @@ impl Served {
                         lines.push(line(self.client, content, ended, self.stopped));
                     }
                 }
-                // At most a body of each packet in the send store has not arrived.
-                let in_flight = u64::from(connection.send_memory().used) * self.segment;
-                let arrived = exchange.sent().saturating_sub(in_flight);
+                let arrived = exchange.sent().saturating_sub(in_flight(connection));
                 let is_all = ended.is_some() || connection.is_all_acknowledged();
                 let reason = ended.unwrap_or(CloseReason::Finished);
                 while self.sent.front().is_some_and(|content| is_all || content.sent <= arrived) {

@@ -152,9 +152,10 @@ impl FileServer {
                 self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
-            let (settings, address) = (&self.settings, incoming.address().peer);
+            let address = incoming.address().peer;
+            let settings = self.settings.towards(address, incoming.parameters().segment);
             let host = address.host();
-            let storage = || settings::storage(settings, address, VantagePoint::Server);
+            let storage = || settings::storage(&settings, address, VantagePoint::Server);
             let peer = match self.peers.accept(now, incoming, entropy, storage) {
                 Ok(peer) => peer,
                 Err(AcceptError::Storage(error)) => {
@@ -164,7 +165,7 @@ impl FileServer {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let mut window = self.settings.heap_window();
+            let mut window = settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
                 // CONNACK announces the window.
                 window.update(connection, &mut self.budget);
@@ -172,12 +173,7 @@ impl FileServer {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            let offer = Offer {
-                store: &self.store,
-                config: self.session_config,
-                segment: self.settings.config.segment,
-                committer: &self.committer,
-            };
+            let offer = Offer { store: &self.store, config: self.session_config, committer: &self.committer };
             let disk = self.disk.with_key(peer.index());
             self.exchanges[peer.index()] = Some(Served::new(now, (peer, address, host), disk, window, &offer));
             self.active += 1;

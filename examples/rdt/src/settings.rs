@@ -2,6 +2,7 @@
 
 use crate::observers::{Observers, Verbosity};
 use crate::qlog::VantagePoint;
+use crate::route;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
 use rdt_proto::congestion::{Algorithm, Controller, FixedWindow, RateLimited};
@@ -21,14 +22,20 @@ const ROSTOV_RECV_SLOTS: u32 = 8;
 ///
 /// They take up to 24 MB in each direction. With 20 % loss on 100 Mbit/s and 100 ms, repeats of repeats need so many.
 pub(crate) const WINDOW: u32 = 16_384;
+/// The most bytes that large packets buffered one way take.
+///
+/// It is more than of packets of 1,500 bytes: the path may carry only such packets, and each then takes a large slot.
+const WINDOW_BYTES: u64 = 64 << 20;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
 /// The default towards the public implementation with stop-and-wait, which takes one packet of almost 64 KiB at a time.
 pub(crate) const SINGLE_WINDOW: u32 = 4;
 /// The number of packets buffered each way at first: up to 92 KB, which are taken as they are used.
 const FIRST_WINDOW: u32 = 64;
-/// The least window of a download with a maximum rate.
-const LEAST_WINDOW: u64 = 16;
+/// The least number of packets that a window is limited to by their bytes.
+const LEAST_WINDOW: u64 = 8;
+/// How long the largest body takes at the maximum rate, if packets of 1,500 bytes do not take longer.
+const BODY_TIME: Duration = Duration::from_millis(10);
 /// The default of the memory for the windows of all clients of a server, in bytes.
 pub(crate) const MEMORY: usize = 256 << 20;
 
@@ -62,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) congestion: Congestion,
     /// The largest number of packets buffered each way.
     pub(crate) window: u32,
+    /// The most bytes that these packets take, if they are large.
+    pub(crate) window_bytes: u64,
     /// The most that this side sends, in bytes per second.
     pub(crate) max_rate: Option<u64>,
     /// What is printed about each connection.
@@ -92,6 +101,7 @@ impl Default for Settings {
             arq: Mechanism::SelectiveRepeat,
             congestion: Congestion::BandwidthDelay,
             window: WINDOW,
+            window_bytes: WINDOW_BYTES,
             max_rate: None,
             verbosity: Verbosity::Nothing,
         }
@@ -124,8 +134,16 @@ fn rostov(method: Method) -> Config {
     Config { recv_segment: u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ..config }
 }
 
-/// The largest body of a packet, in bytes: an IPv6 packet of 1,500 bytes without the headers of IPv6, UDP and INFO.
-pub(crate) const SEGMENT: u16 = 1_432;
+/// The largest body of a packet of 1,500 bytes, in bytes.
+const ORDINARY_SEGMENT: u16 = 1_500 - HEADERS;
+
+/// The headers of IPv6, UDP and INFO, in bytes.
+const HEADERS: u16 = 40 + 8 + 20;
+
+/// The largest body of a packet, in bytes, by default.
+///
+/// [`towards`](Settings::towards) a peer it is at most what the route carries, where the system tells that.
+pub(crate) const SEGMENT: u16 = if cfg!(target_os = "linux") { 62_000 } else { ORDINARY_SEGMENT };
 
 /// The same for the public implementation with stop-and-wait, which reads one packet each 0.1 s: its own largest body.
 ///
@@ -136,24 +154,59 @@ pub(crate) const SINGLE_SEGMENT: Option<u16> = if cfg!(target_os = "linux") { So
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl Settings {
-    /// The number of packets buffered each way at first. Base mode announces no window, so there it never grows.
-    fn first_window(&self) -> u32 {
-        if self.config.framing.is_base_only() { self.window } else { self.window.min(FIRST_WINDOW) }
-    }
-
     /// The settings of a download.
     ///
     /// At the maximum rate it takes half a second to take a full window. A larger window would let the server send far
     /// ahead of it.
     pub(crate) fn for_download(self) -> Self {
-        let Some(rate) = self.max_rate else { return self };
-        let packets = (rate / 2 / u64::from(self.config.recv_segment.max(1))).max(LEAST_WINDOW);
-        Self { window: self.window.min(u32::try_from(packets).unwrap_or(u32::MAX)), ..self }
+        let window_bytes = self.max_rate.map_or(self.window_bytes, |rate| self.window_bytes.min(rate / 2));
+        Self { window_bytes, ..self }
+    }
+
+    /// The settings of a connection to `peer`, which takes bodies of at most `segment` bytes.
+    ///
+    /// Bodies are as large as the route carries, and not so large that one takes long at the maximum rate.
+    pub(crate) fn towards(self, peer: SocketAddr, segment: u16) -> Self {
+        let mut config = self.config;
+        if config.framing.is_base_only() {
+            return self;
+        }
+        let most = if segment.min(config.segment) > ORDINARY_SEGMENT {
+            let route = route::mtu(peer).map_or(u64::MAX, |mtu| mtu.saturating_sub(HEADERS.into()).into());
+            let rate = self.max_rate.map_or(u64::MAX, |rate| rate * BODY_TIME.as_millis() / 1_000);
+            u16::try_from(route.min(rate)).unwrap_or(u16::MAX).clamp(ORDINARY_SEGMENT, segment)
+        } else {
+            ORDINARY_SEGMENT
+        };
+        config.segment = config.segment.min(most);
+        config.recv_segment = config.recv_segment.min(most);
+        Self { config, ..self }
+    }
+
+    /// The largest number of packets buffered each way.
+    fn window(&self) -> u32 {
+        self.packets(self.window, self.window_bytes)
+    }
+
+    /// The number of packets buffered each way at first. Base mode announces no window, so there it never grows.
+    fn first_window(&self) -> u32 {
+        let first = u64::from(FIRST_WINDOW) * u64::from(ORDINARY_SEGMENT);
+        if self.config.framing.is_base_only() {
+            self.window
+        } else {
+            self.packets(self.window().min(FIRST_WINDOW), first)
+        }
+    }
+
+    /// At most `most` packets, and at most `bytes` unless that are very few.
+    fn packets(&self, most: u32, bytes: u64) -> u32 {
+        let packets = (bytes / u64::from(self.config.recv_segment.max(1))).max(LEAST_WINDOW);
+        most.min(u32::try_from(packets).unwrap_or(u32::MAX))
     }
 
     /// The windows of a new connection.
     pub(crate) fn heap_window(&self) -> HeapWindow {
-        HeapWindow::new(self.first_window(), self.window)
+        HeapWindow::new(self.first_window(), self.window())
     }
 }
 

@@ -13,10 +13,12 @@
 //! longer needed before it was opened leaves the queue: otherwise clients that come and go while the disk stalls would
 //! fill it.
 
+mod chunk_size;
 mod pool;
 mod reader;
 mod writer;
 
+pub(crate) use chunk_size::ChunkSize;
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 

@@ -8,7 +8,7 @@ use super::stopped;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
-use crate::link::Link;
+use crate::link::{Link, in_flight};
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::{Progress, Step};
@@ -187,14 +187,14 @@ impl<R: Requests> SessionClient<R> {
     }
 
     fn how_far(&self) -> String {
-        let in_flight = self.contact.link().map_or(0, |link| in_flight(link, &self.settings));
+        let in_flight = self.contact.link().map_or(0, |link| in_flight(&link.connection));
         let step = self.requests.step(&self.exchange, in_flight);
         stopped::text(&self.requests.title(), &step, |done| self.requests.after_stop(&self.exchange, done))
     }
 
     /// Moves all data that can be moved now.
     fn pump(&mut self, now: Instant) {
-        let Some(Connected { link, window, budget, .. }) = self.contact.connected() else { return };
+        let Some(Connected { link, budget, .. }) = self.contact.connected() else { return };
         let server = link.server();
         let (is_working, moved) = (self.exchange.disk().is_working(), self.exchange.moved());
         if self.end.is_none() && self.stopped.is_none() && self.keep_place.is_due(now, is_working, moved) {
@@ -229,7 +229,7 @@ impl<R: Requests> SessionClient<R> {
                 link.connection.abort(ErrorCode::Cancelled.value());
                 moved = true;
             }
-            if !moved && !self.exchange.settle(now, &mut link.connection, window, budget) {
+            if !moved && !self.exchange.settle(now, &mut link.connection, &mut link.window, budget) {
                 break;
             }
         }
@@ -243,7 +243,7 @@ impl<R: Requests> SessionClient<R> {
             }
             return;
         }
-        let in_flight = in_flight(link, &self.settings);
+        let in_flight = in_flight(&link.connection);
         let step = || match self.requests.step(&self.exchange, in_flight) {
             Step::Transferring { done, total, .. } => {
                 Step::Transferring { done, total, path: path_view(&link.connection, self.requests.is_sender()) }
@@ -251,15 +251,6 @@ impl<R: Requests> SessionClient<R> {
             step @ (Step::Asking | Step::Storing { .. }) => step,
         };
         self.progress.update(now, step);
-    }
-}
-
-/// The bytes that were sent and may not have arrived.
-fn in_flight(link: &Link, settings: &Settings) -> u64 {
-    if link.connection.is_all_acknowledged() {
-        0
-    } else {
-        u64::from(link.connection.send_memory().used) * u64::from(settings.config.segment)
     }
 }
 

@@ -10,9 +10,10 @@
 
 use super::committer::{Committer, Ending};
 use super::content::{NotStored, Stored, Taker};
-use crate::disk::{Call, Disk, Work, chunk};
+use crate::disk::{Call, ChunkSize, Disk, Work};
 use rdt_proto::files::{Cause, Digest};
 use std::io;
+use std::time::Instant;
 
 /// Creates what takes the content. It may block.
 pub(crate) type Create = Box<dyn FnOnce() -> io::Result<Taker> + Send>;
@@ -26,6 +27,7 @@ pub(crate) struct RecvFile {
     spare: Vec<u8>,
     /// The number of bytes taken.
     taken: u64,
+    chunk_size: ChunkSize,
 }
 
 enum State {
@@ -47,8 +49,9 @@ impl RecvFile {
     /// Begins with content of this length, if it is known. A file that needs more than a chunk is created at once, so
     /// that a refusal comes early.
     pub(crate) fn new(disk: Disk, create: Create, length: Option<u64>) -> Self {
-        let mut file = Self { disk, state: State::New(create), filling: Vec::new(), spare: Vec::new(), taken: 0 };
-        if length.is_none_or(|length| length > chunk(0) as u64) {
+        let (state, chunk_size) = (State::New(create), ChunkSize::new(Instant::now()));
+        let mut file = Self { disk, state, filling: Vec::new(), spare: Vec::new(), taken: 0, chunk_size };
+        if length.is_none_or(|length| length > ChunkSize::SMALLEST as u64) {
             file.write_chunk();
         }
         file
@@ -67,7 +70,7 @@ impl RecvFile {
         if let Err(error) = self.advance() {
             return Some(Err(error));
         }
-        let limit = chunk(self.taken);
+        let limit = self.chunk_size.bytes();
         if self.filling.len() >= limit {
             self.write_chunk();
         }
@@ -175,6 +178,7 @@ impl RecvFile {
     }
 
     fn next_chunk(&mut self, flushes: bool) -> (Vec<u8>, Work) {
+        self.chunk_size.next(Instant::now());
         let bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
         (bytes, if flushes { Work::Flush } else { Work::Write })
     }

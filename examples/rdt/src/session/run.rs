@@ -69,7 +69,7 @@ impl Run<'_> {
             }
             let exchange = SessionExchange::new(FileClient::new(), Destinations::default(), disk, Committer::default());
             let exchange = exchange.taking_at_most(settings.max_rate);
-            let contact = Contact::new(Attempts::new(&servers, settings, patience), settings);
+            let contact = Contact::new(Attempts::new(&servers, settings, patience));
             let mut client = SessionClient::new(contact, settings, exchange, asked, finished, progress());
             driver.run(&mut client).map_err(fail)?;
             match client.turned_away(driver.now()).filter(|_| !self.uses_pipe) {

@@ -8,9 +8,10 @@
 //! small file takes one call.
 
 use super::content::Content;
-use crate::disk::{Call, Disk, Work, chunk};
+use crate::disk::{Call, ChunkSize, Disk, Work};
 use rdt_proto::files::{Digest, Peaks};
 use std::io;
+use std::time::Instant;
 
 /// Content that is read in order. One chunk is used while the next is read.
 pub(crate) struct SendFile {
@@ -21,8 +22,7 @@ pub(crate) struct SendFile {
     /// The memory for the next chunk.
     spare: Vec<u8>,
     used: usize,
-    /// The number of bytes read.
-    read: u64,
+    chunk_size: ChunkSize,
 }
 
 enum State {
@@ -42,7 +42,7 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// Reads the first chunk of `content`. It may block.
     pub(crate) fn first(content: Content) -> Self {
-        Self::read(content, chunk(0), Vec::new())
+        Self::read(content, ChunkSize::SMALLEST, Vec::new())
     }
 
     fn read(mut content: Content, len: usize, mut buf: Vec<u8>) -> Self {
@@ -80,7 +80,8 @@ impl SendFile {
     /// Goes on behind the first chunk.
     pub(crate) fn new(disk: Disk, first: Chunk) -> Self {
         let state = State::Ended { content: None, end: Err(closed()) };
-        let mut file = Self { disk, state, ready: Vec::new(), spare: Vec::new(), used: 0, read: 0 };
+        let chunk_size = ChunkSize::new(Instant::now());
+        let mut file = Self { disk, state, ready: Vec::new(), spare: Vec::new(), used: 0, chunk_size };
         file.take(first);
         file
     }
@@ -134,7 +135,7 @@ impl SendFile {
 
     fn take(&mut self, chunk: Chunk) {
         let Chunk { content, bytes, end } = chunk;
-        self.read += bytes.len() as u64;
+        self.chunk_size.next(Instant::now());
         (self.ready, self.spare, self.used) = (bytes, std::mem::take(&mut self.ready), 0);
         self.state = match end {
             None => State::Idle(content),
@@ -144,7 +145,7 @@ impl SendFile {
 
     fn read_ahead(&mut self) {
         let ended = State::Ended { content: None, end: Err(closed()) };
-        let len = chunk(self.read);
+        let len = self.chunk_size.bytes();
         self.state = match std::mem::replace(&mut self.state, ended) {
             State::Idle(content) => {
                 let buf = std::mem::take(&mut self.spare);
@@ -185,7 +186,7 @@ mod tests {
     use mio::{Poll, Token, Waker};
     use std::io::{Seek, SeekFrom, Write};
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     /// A disk, and what it needs to live.
     fn disk() -> (Disk, Poll, Finished) {
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn a_small_file_ends_with_its_first_chunk_without_a_call() {
         let (disk, _poll, finished) = disk();
-        for len in [0, 1, chunk(0)] {
+        for len in [0, 1, ChunkSize::SMALLEST] {
             let bytes = content(len);
             let mut file = SendFile::new(disk.clone(), first(&stored(&bytes)));
             let mut buf = vec![0; len + 1];
@@ -253,7 +254,7 @@ mod tests {
     #[test]
     fn a_large_file_comes_in_order_with_its_digest() {
         let (disk, _poll, _finished) = disk();
-        for len in [chunk(0) + 1, 5 * chunk(0), 300_001] {
+        for len in [ChunkSize::SMALLEST + 1, 5 * ChunkSize::SMALLEST, 300_001] {
             let bytes = content(len);
             let file = stored(&bytes);
             for piece in [1_000, 1 << 20] {

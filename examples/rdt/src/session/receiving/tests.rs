@@ -143,7 +143,7 @@ fn a_file_between_two_writes_is_kept_unless_it_is_invalid() {
         let setting = setting();
         let mut file = setting.begin(setting.create());
         // What fills the next chunk, at most the largest, is lost after an error of storage.
-        write_all(&mut file, &vec![1; 2 * BLOCK + chunk(u64::MAX)]).unwrap();
+        write_all(&mut file, &vec![1; 2 * BLOCK + ChunkSize::LARGEST]).unwrap();
         settle(&mut file);
         file.discard(cause);
         assert_eq!(setting.blocks(), if cause == Cause::Invalid { 0 } else { 2 }, "{cause:?}");
