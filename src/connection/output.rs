@@ -210,11 +210,15 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Connect => return self.encode_handshake(PacketType::Connect, framing, buf),
             Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
+            Control::SizeProbe if T::Send::CUTS => {
+                let len = self.state.path().and_then(PathSize::probe_due).unwrap_or_default();
+                let mut out = Writer::new(buf);
+                framing.put_probe(self.probe_nonce() ^ SIZE_PROBE, len.into(), self.next_counter(), &mut out);
+                return out.finish();
+            }
             Control::Probe | Control::SizeProbe => {
-                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
-                let nonce = if T::Send::CUTS && control == Control::SizeProbe { nonce ^ SIZE_PROBE } else { nonce };
-                let persists = self.state.probe().is_some_and(Probe::is_persisting);
-                Packet::Probe { nonce, for_window: persists && control == Control::Probe, padding: &[] }
+                let for_window = self.state.probe().is_some_and(Probe::is_persisting);
+                Packet::Probe { nonce: self.probe_nonce(), for_window, padding: &[] }
             }
             Control::Echo => {
                 let (nonce, counter) = self.state.probe().map_or((0, 0), Probe::echo);
@@ -228,12 +232,11 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
-        let mut out = Writer::new(buf);
-        packet.put(framing, self.next_counter(), &mut out);
-        if T::Send::CUTS && control == Control::SizeProbe {
-            out.pad_to(self.state.path().and_then(PathSize::probe_due).unwrap_or_default().into());
-        }
-        out.finish()
+        packet.write(framing, self.next_counter(), buf)
+    }
+
+    fn probe_nonce(&self) -> u64 {
+        self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces))
     }
 
     /// Encodes CONNECT or CONNACK with options, padded in extended mode.
@@ -249,7 +252,12 @@ impl<T: ConnectionTypes> Connection<T> {
         framing.put_type(packet_type, false, &mut out);
         parameters.write_options(cookie, &mut out);
         if parameters.tag.is_some() {
-            out.pad_to(self.handshake_len());
+            if T::Send::CUTS {
+                out.option_padding(self.handshake_len());
+            } else {
+                // The length shows nothing about the path.
+                out.pad_to(self.handshake_len());
+            }
         }
         out.finish()
     }

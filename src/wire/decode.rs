@@ -112,7 +112,9 @@ fn decode_fields<'d>(
         }
         PacketType::Probe => {
             let for_window = at_once == Some(true);
-            return Packet::Probe { nonce: fields.u64(), for_window, padding: fields.rest() };
+            let (nonce, length, padding) = (fields.u64(), fields.u16(), fields.rest());
+            fields.require(usize::from(length) == padding.len(), DecodeError::Length);
+            return Packet::Probe { nonce, for_window, padding };
         }
         PacketType::Ack => Packet::Ack { number: fields.number() },
         PacketType::Fin => Packet::Fin,
@@ -132,6 +134,8 @@ fn decode_options<'d>(fields: &mut Reader<'d>) -> Options<'d> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OptionsWriter;
+    use super::super::writer::Writer;
     use super::*;
 
     /// Decodes these bytes after the prefix of NOTE.
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn a_datagram_without_its_last_fields_is_truncated() {
         assert_eq!(note(&[]), Err(DecodeError::Truncated));
-        for (packet_type, fields_len) in [(2, 6), (3, 4), (6, 26), (8, 1), (9, 8), (10, 12)] {
+        for (packet_type, fields_len) in [(2, 6), (3, 4), (6, 26), (8, 1), (9, 10), (10, 12)] {
             let mut bytes = [0; 27];
             bytes[0] = packet_type;
             for len in 0..fields_len {
@@ -186,6 +190,23 @@ mod tests {
             }
             assert_eq!(note(&bytes[..=fields_len]), Ok(()), "type {packet_type}");
         }
+    }
+
+    /// A relay with a small buffer cuts off the end of a datagram. What is left must not show that the path carries it.
+    #[test]
+    fn what_was_padded_counts_only_with_its_last_byte() {
+        let tagged = Framing::tagged(Tag::new([1; 8]));
+        let mut probe = [0; 200];
+        let mut out = Writer::new(&mut probe);
+        tagged.put_probe(7, 200, 1, &mut out);
+        assert_eq!(out.finish(), Ok(200));
+        assert!(matches!(tagged.decode(&probe), Ok(Packet::Probe { nonce: 7, padding, .. }) if padding.len() == 177));
+        assert_eq!(tagged.decode(&probe[..199]), Err(DecodeError::Length));
+        let mut list = [0; 200];
+        let options = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.pad_to(195)).unwrap().finish();
+        let mut connect = [0; 200];
+        assert_eq!(Packet::Connect(options).encode(&Framing::NOTE, &mut connect), Ok(200));
+        assert_eq!(Framing::NOTE.decode(&connect[..199]), Err(DecodeError::Options));
     }
 
     #[test]
@@ -269,9 +290,9 @@ mod tests {
 
     #[test]
     fn a_datagram_longer_than_udp_carries_is_refused() {
-        let mut probe = std::vec![0; MAX_DATAGRAM + 1];
-        probe[..5].copy_from_slice(b"RDT1\x09");
-        assert!(Framing::NOTE.decode(&probe[..MAX_DATAGRAM]).is_ok());
-        assert_eq!(Framing::NOTE.decode(&probe), Err(DecodeError::TooLong));
+        let mut connect = std::vec![0; MAX_DATAGRAM + 1];
+        connect[..5].copy_from_slice(b"RDT1\x00");
+        assert!(Framing::NOTE.decode(&connect[..MAX_DATAGRAM]).is_ok());
+        assert_eq!(Framing::NOTE.decode(&connect), Err(DecodeError::TooLong));
     }
 }

@@ -78,6 +78,7 @@ impl Packet<'_> {
             Self::Reset { code } => out.u8(*code),
             Self::Probe { nonce, padding, .. } => {
                 out.u64(*nonce);
+                out.u16(u16::try_from(padding.len()).unwrap_or(u16::MAX));
                 out.bytes(padding);
             }
             Self::Echo { nonce, counter } => {
@@ -152,6 +153,16 @@ impl Framing {
     pub(crate) fn put_type(&self, packet_type: PacketType, at_once: bool, out: &mut Writer<'_>) {
         out.bytes(self.prefix());
         out.u8(self.type_byte(packet_type, at_once));
+    }
+
+    /// Writes a PROBE of extended mode that is padded to `len` bytes.
+    pub(crate) fn put_probe(&self, nonce: u64, len: usize, counter: u32, out: &mut Writer<'_>) {
+        self.put_type(PacketType::Probe, false, out);
+        out.u32(counter);
+        out.u64(nonce);
+        let padding = len.saturating_sub(out.len().saturating_add(size_of::<u16>()));
+        out.u16(u16::try_from(padding).unwrap_or(u16::MAX));
+        out.pad_to(len);
     }
 
     /// Writes an INFO at the start of `buf`, and returns its length in bytes.
@@ -244,7 +255,7 @@ mod tests {
         note(Packet::Reset { code: 0xfe }, b"\x08\xfe");
         note(
             Packet::Probe { nonce: 0x0102_0304_0506_0708, for_window: false, padding: b"pad" },
-            b"\x09\x01\x02\x03\x04\x05\x06\x07\x08pad",
+            b"\x09\x01\x02\x03\x04\x05\x06\x07\x08\x00\x03pad",
         );
         note(
             Packet::Echo { nonce: 0x0102_0304_0506_0708, counter: 0x090a_0b0c },

@@ -20,8 +20,8 @@ pub enum DecodeError {
     /// The datagram ends before the last field of its packet.
     #[error("the datagram ends before its last field")]
     Truncated,
-    /// The `length` field of INFO differs from the length of the body.
-    #[error("the length field of INFO differs from the length of the body")]
+    /// The `length` field of INFO or PROBE differs from the length of what follows: a relay may have cut it off.
+    #[error("the length field differs from the length of what follows")]
     Length,
     /// Bytes follow the last field of the packet.
     #[error("bytes follow the last field")]

@@ -59,7 +59,7 @@
 //! | 6 | SACK | `next` u32, `window` u32, `latest` u32, `counter` u32, `delay` u16, `ce` u32, `base` u32, `bitmap` of 0–128 bytes | extended | yes |
 //! | 7 | RETRY | `cookie` of 1 to 64 bytes | extended | no |
 //! | 8 | RESET | `code` u8 | extended | yes |
-//! | 9 | PROBE | `nonce` u64, `padding` of any length | extended | yes |
+//! | 9 | PROBE | `nonce` u64, `length` u16, `padding` of `length` bytes | extended | yes |
 //! | 10 | ECHO | `nonce` u64, `counter` u32 | extended | yes |
 //!
 //! The connection knows its mode and enforces the fourth column. Decoding enforces it for [`Framing::ROSTOV`] only.
@@ -101,11 +101,14 @@
 //!
 //! CONNECT and CONNACK may carry a list of [`Options`], each `kind(1) length value(length)`. The length is a
 //! variable-length integer of QUIC (RFC 9000 §16): one byte up to 63, two bytes up to 16,383, four or eight beyond.
-//! Kind 0 ends the list and has no length. All bytes after it are padding, which the receiver ignores.
+//! Kind 0 ends the list and has no length. The receiver ignores all bytes after it.
+//!
+//! A list is padded by PADDING, and a PROBE says its length: if a relay cuts off the end of a datagram, it does not count,
+//! so that it does not seem to show that the path carries its size.
 //!
 //! | kind | option | value | meaning |
 //! |---|---|---|---|
-//! | 0 | END | – | the rest is padding; CONNECT has at least [`MIN_CONNECT`] bytes, CONNACK may have padding too |
+//! | 0 | END | – | the list ends |
 //! | 1 | TAG | 8 bytes | the prefix of all datagrams to the sender of the option; required in extended mode |
 //! | 2 | SEGMENT | u16, at least 64 | the largest INFO body that the sender of the option accepts; default 1,200 |
 //! | 3 | WINDOW | u32, 1 to 2^31 − 1 | the initial receive window of the sender of the option, in packets; default 1 |
@@ -114,6 +117,7 @@
 //! | 7 | VERSION | u32, at least 1 | the version of extended mode that the sender of the option speaks: [`VERSION`] |
 //! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, modulo 256; CONNACK: that of the CONNECT that arrived last; default 0 |
 //! | 9 | TOKEN | 8 bytes | CONNACK: the token of a [stateless reset](#stateless-reset) of this connection |
+//! | 10 | PADDING | any bytes | none; CONNECT has at least [`MIN_CONNECT`] bytes, CONNACK may have padding too |
 //!
 //! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
 //! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, has a value that is out of

@@ -5,7 +5,7 @@ use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag, VERSION, vari
 
 /// The kinds of options that this crate knows, with their values on the wire.
 pub mod option_kind {
-    /// Ends the list. It has no length: all bytes that follow are padding.
+    /// Ends the list. It has no length, and all bytes that follow are ignored.
     pub const END: u8 = 0;
     /// 8 bytes: the prefix of all datagrams to the sender of the option.
     pub const TAG: u8 = 1;
@@ -23,6 +23,8 @@ pub mod option_kind {
     pub const ATTEMPT: u8 = 8;
     /// 8 bytes, in CONNACK: the token of a stateless reset of the connection.
     pub const TOKEN: u8 = 9;
+    /// Any bytes: makes the datagram longer. The list is invalid if some of them are cut off.
+    pub const PADDING: u8 = 10;
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.

@@ -111,9 +111,10 @@ impl<'b> OptionsWriter<'b> {
         self.option(option_kind::TOKEN, token.as_bytes())
     }
 
-    /// Ends the list, and pads it to at least `len` bytes with zeros.
+    /// Ends the list, and pads it to at least `len` bytes, by the option PADDING.
     ///
-    /// A list that is long enough stays as it is, and does not end.
+    /// A list that is long enough stays as it is, and does not end. PADDING takes at most 16,383 bytes; what it cannot
+    /// fill are zeros after the end of the list.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl<'b> OptionsWriter<'b> {
         }
         if len > self.list.len() {
             self.check_room(len)?;
-            self.list.pad_to(len);
+            self.list.option_padding(len);
             self.is_ended = true;
         }
         Ok(self)
@@ -178,7 +179,23 @@ impl Writer<'_> {
         varint::write(value.len(), self);
         self.bytes(value);
     }
+
+    /// Pads a list of options, up to the length `len` of the whole buffer.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn option_padding(&mut self, len: usize) {
+        let room = len.saturating_sub(self.len());
+        // One byte for the kind, and one or two for the length. A single byte, or one more than a length of one byte
+        // covers, remains: a zero, which ends the list.
+        if let Some(value) = room.checked_sub(if room > ONE_BYTE_PADDING { 3 } else { 2 }) {
+            self.u8(option_kind::PADDING);
+            varint::write(value.min(varint::MAX_OF_TWO_BYTES), self);
+        }
+        self.pad_to(len);
+    }
 }
+
+/// The longest option whose length takes one byte.
+const ONE_BYTE_PADDING: usize = 2 + 63;
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +224,7 @@ mod tests {
             &[7, 4, 0, 0, 0, 7],
             &[200, 0x40, 64],
             &[9; 64],
-            &[0; 3],
+            &[10, 1, 0],
         ]
         .concat();
         assert_eq!(options.as_bytes(), expected);
@@ -254,10 +271,11 @@ mod tests {
 
     #[test]
     fn padding_reaches_the_requested_length() {
-        for (len, padded) in [(0, 4), (4, 4), (5, 5), (6, 6), (80, 80), (300, 300)] {
+        for len in 0..300 {
             let mut list = [0xee; 300];
             let options = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.pad_to(len)).unwrap().finish();
-            assert_eq!(options.as_bytes().len(), padded, "padded to {len}");
+            assert_eq!(options.as_bytes().len(), len.max(4), "padded to {len}");
+            assert_eq!(Options::parse(options.as_bytes()), Ok(options));
         }
         let mut list = [0; 300];
         let too_long = OptionsWriter::new(&mut list).pad_to(301).unwrap_err();

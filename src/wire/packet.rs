@@ -49,7 +49,7 @@ pub enum Packet<'a> {
         nonce: u64,
         /// Whether the answer is SACK, which carries the receive window, instead of ECHO.
         for_window: bool,
-        /// Bytes that the receiver ignores.
+        /// Bytes that the receiver ignores, which make the datagram longer.
         padding: &'a [u8],
     },
     /// Type 10: answers PROBE (extended mode).

@@ -263,19 +263,6 @@ fn the_model_sends_little_while_no_acknowledgement_arrives() {
     assert!(segments(&model) > 4);
 }
 
-/// Otherwise the first burst of jumbo frames would be six times as long as that of packets of 1,500 bytes.
-#[test]
-fn rfc6928_2_the_initial_window_of_large_segments_is_in_bytes() {
-    let windows = [1_452, 1_500, 8_952, 62_020].map(|segment| BandwidthDelay::new(segment).window());
-    assert_eq!(windows, [32 * 1_452, 48_000, 48_000, 2 * 62_020]);
-    let after_slow_handshake = [1_452, 8_952].map(|segment| {
-        let mut model = BandwidthDelay::new(segment);
-        model.on_handshake(at(0), Duration::from_secs(2), 150);
-        model.window()
-    });
-    assert_eq!(after_slow_handshake, [10 * 1_452, 2 * 8_952]);
-}
-
 #[test]
 fn no_controller_is_larger_than_320_bytes() {
     let sizes = [size_of::<FixedWindow>(), size_of::<NewReno>(), size_of::<Cubic>(), size_of::<BandwidthDelay>()];

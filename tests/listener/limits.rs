@@ -374,7 +374,7 @@ fn a_connect_with_a_cookie_or_other_padding_repeats_its_handshake() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     assert_eq!(listener.connect(HERE, tag(1), Some(b"a cookie")), Dispatch::Queued);
-    let longer = [&connect_of(VERSION)[..], &[7; 100]].concat();
+    let longer = [&connect_of(VERSION)[..], &[0], &[7; 100]].concat();
     assert_eq!(listener.receive_datagram(HERE, &longer), Dispatch::Queued);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().repeated), (1, 2));
 }

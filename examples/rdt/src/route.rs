@@ -33,9 +33,4 @@ mod tests {
             assert!(mtu(peer.parse().unwrap()).is_some_and(|mtu| mtu > 1_500), "{peer}");
         }
     }
-
-    #[test]
-    fn there_is_no_route_to_port_0_of_nobody() {
-        assert_eq!(mtu("255.255.255.255:0".parse().unwrap()), None);
-    }
 }

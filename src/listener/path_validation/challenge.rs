@@ -7,7 +7,7 @@ use crate::wire::{Framing, Packet};
 const MAX_CHALLENGES: u8 = 8;
 
 /// The length of a tagged PROBE without padding, in bytes.
-pub(super) const PROBE_BYTES: usize = 21;
+pub(super) const PROBE_BYTES: usize = 23;
 
 /// A challenge to one address.
 #[derive(Clone, Copy)]

@@ -248,8 +248,8 @@ impl Place {
     pub(crate) fn serve_with_log(&self, log: impl Into<Stdio>) -> Server {
         let mut command = program();
         command.env("XDG_STATE_HOME", self.folder.path().join("state"));
-        command.arg("serve").args(["--bind", "127.0.0.1:0", "-vv", "--root"]).arg(self.server(""));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.arg("serve").args(["--bind", "127.0.0.1:0", "-vv", "--segment", "1432", "--root"]);
+        command.arg(self.server("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         Self::server_on(Running::read(command.spawn().expect("the program starts")))
     }
 

@@ -142,11 +142,12 @@ fn a_file_between_two_writes_is_kept_unless_it_is_invalid() {
     for cause in CAUSES {
         let setting = setting();
         let mut file = setting.begin(setting.create());
-        // What fills the next chunk, at most the largest, is lost after an error of storage.
+        // What fills the next chunk, at most the largest, is lost after an error of storage. Chunks follow the rate.
         write_all(&mut file, &vec![1; 2 * BLOCK + ChunkSize::LARGEST]).unwrap();
         settle(&mut file);
         file.discard(cause);
-        assert_eq!(setting.blocks(), if cause == Cause::Invalid { 0 } else { 2 }, "{cause:?}");
+        let kept = setting.blocks();
+        assert!(if cause == Cause::Invalid { kept == 0 } else { kept >= 2 }, "{cause:?}: {kept}");
         assert_eq!(setting.names().is_empty(), cause == Cause::Invalid, "{cause:?}");
     }
 }
