@@ -50,6 +50,7 @@ impl HeapBudget {
 ///   arrived between two calls lately, up to 1,024. On a fast path a gap is followed by hundreds of bodies before the next
 ///   call.
 /// - *Places and numbers*: they double as they are used, up to `most`.
+/// - *Cache*: no send store grows beyond what 40 Gbit/s take in two round trips, or 1 MiB.
 /// - *Share*: no send store grows beyond an eighth of what is left of the budget, no receive store takes more ahead of
 ///   what it keeps, and no more is announced. So many connections have equal windows, and a few have large ones.
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
@@ -105,6 +106,12 @@ const SHARES: usize = 8;
 
 /// The most bodies that a receive store may keep beyond what it keeps: more than a loop reads between two calls.
 const MOST_AHEAD: u32 = 1_024;
+
+/// The rate up to which a send store may be what limits a sender, in bytes per microsecond: 40 Gbit/s.
+const FASTEST: usize = 5_000;
+
+/// A send store of this size does not slow down any path, in bytes. It fits the second-level cache of a processor.
+const LEAST_USEFUL: usize = 1 << 20;
 
 /// The time without a body after which memory is given back.
 const IDLE_TIME: Duration = Duration::from_secs(1);
@@ -190,7 +197,9 @@ impl HeapWindow {
         }
         let sent_end = connection.arq.sent_end();
         let was_waiting = if sent_end.precedes(written) { written.distance_from(sent_end) } else { 0 };
-        let share = self.most.min(budget.share(connection.send.pool().slot_bytes()));
+        let slot_bytes = connection.send.pool().slot_bytes();
+        let useful = u32::try_from(useful_bytes(connection.rtt.min()) / slot_bytes.max(1)).unwrap_or(u32::MAX);
+        let share = self.most.min(budget.share(slot_bytes)).min(useful.max(self.least));
         let waiting = connection.send.end().distance_from(sent_end);
         let sent = connection.send.pool().kept().saturating_sub(waiting);
         let ahead = (sent / 4).max(self.least.saturating_mul(2));
@@ -348,6 +357,14 @@ impl HeapWindow {
             connection.promise(window);
         }
     }
+}
+
+/// The most bytes of a send store that are of use on a path with this round-trip time: what is in flight at the highest
+/// rate, twice. More memory than the path needs is slower, because it leaves the cache.
+fn useful_bytes(min_rtt: Option<Duration>) -> usize {
+    let Some(min_rtt) = min_rtt else { return usize::MAX };
+    let micros = usize::try_from(min_rtt.as_micros()).unwrap_or(usize::MAX);
+    micros.saturating_mul(2 * FASTEST).max(LEAST_USEFUL)
 }
 
 /// The size of a store over a pool.

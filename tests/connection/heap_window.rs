@@ -3,7 +3,7 @@
 use crate::windows::{CONFIG, SLOT, body, edge, establish, sends};
 use harness::extended::*;
 use rdt_proto::congestion::{Controller, FixedWindow};
-use rdt_proto::connection::{Config, Connection, GrowingStorage, HeapBudget, HeapWindow, Ignored};
+use rdt_proto::connection::{Config, Connection, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored};
 use rdt_proto::store::{GrowingRecvSlots, PooledStore, SendSlots, SlotPool};
 use rdt_proto::{Duration, Instant};
 
@@ -103,6 +103,29 @@ fn a_send_store_that_fills_and_empties_in_turns_grows() {
     }
     assert!(window.update(&mut client.machine, &mut budget), "nothing has waited before");
     assert_eq!(send(&client).pool().allowance(), 8);
+}
+
+/// Over loopback, a send store as large as the window did not fit the cache, and copied a fifth slower.
+#[test]
+fn a_send_store_grows_no_further_than_the_round_trip_can_use() {
+    let grown = |rtt_ms| {
+        let (mut window, mut budget) = (HeapWindow::new(4, 16_384), HeapBudget::new(1 << 30));
+        let storage = GrowingStorage::pooled_with(&CONFIG, 4, |_| FixedWindow::new(u64::MAX).into()).unwrap();
+        let mut client = Trace::client_with(CONFIG, storage);
+        client.learns_tag();
+        client.peer_sends_connack(HandshakeParameters { window: 1_000, ..PARAMETERS });
+        client.drain();
+        client.elapse(rtt_ms);
+        client.peer_sends(sack(1, 0, 1, &[]));
+        for _ in 0..16 {
+            while client.machine.send_segment(&[7; 1_200]).is_ok() {}
+            client.drain();
+            window.update(&mut client.machine, &mut budget);
+        }
+        send(&client).pool().allowance() as usize
+    };
+    assert_eq!(grown(0), (1 << 20) / SLOT, "1 MiB");
+    assert!(grown(100) > 1_024, "the peer takes 1,000 packets, and more may wait");
 }
 
 #[test]

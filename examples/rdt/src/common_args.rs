@@ -33,7 +33,7 @@ pub(crate) struct Common {
     /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
     /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
     /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait.
-    /// Packets larger than 1500 bytes are fewer: they take 64 MiB, or 4 MiB within this machine
+    /// Packets larger than 1500 bytes are fewer: they take 64 MiB
     #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
     window: Option<u32>,
     /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,

@@ -26,9 +26,6 @@ pub(crate) const WINDOW: u32 = 16_384;
 ///
 /// It is more than of packets of 1,500 bytes: the path may carry only such packets, and each then takes a large slot.
 const WINDOW_BYTES: u64 = 64 << 20;
-/// The same of packets above 9,000 bytes, which only this machine carries. So short a path needs no more, and less memory
-/// stays in the cache.
-const LOCAL_WINDOW_BYTES: u64 = 4 << 20;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
 /// The default towards the public implementation with stop-and-wait, which takes one packet of almost 64 KiB at a time.
@@ -72,7 +69,7 @@ pub(crate) struct Settings {
     pub(crate) congestion: Congestion,
     /// The largest number of packets buffered each way.
     pub(crate) window: u32,
-    /// The most bytes that these packets take, besides the limits on large ones.
+    /// The most bytes that these packets take, if they are large.
     pub(crate) window_bytes: u64,
     /// The most that this side sends, in bytes per second.
     pub(crate) max_rate: Option<u64>,
@@ -104,7 +101,7 @@ impl Default for Settings {
             arq: Mechanism::SelectiveRepeat,
             congestion: Congestion::BandwidthDelay,
             window: WINDOW,
-            window_bytes: u64::MAX,
+            window_bytes: WINDOW_BYTES,
             max_rate: None,
             verbosity: Verbosity::Nothing,
         }
@@ -140,9 +137,6 @@ fn rostov(method: Method) -> Config {
 /// The largest body of a packet of 1,500 bytes, in bytes.
 const ORDINARY_SEGMENT: u16 = 1_500 - HEADERS;
 
-/// The largest body of a packet of 9,000 bytes, in bytes.
-const JUMBO_SEGMENT: u16 = 9_000 - HEADERS;
-
 /// The headers of IPv6, UDP and INFO, in bytes.
 const HEADERS: u16 = 40 + 8 + 20;
 
@@ -165,7 +159,7 @@ impl Settings {
     /// At the maximum rate it takes half a second to take a full window. A larger window would let the server send far
     /// ahead of it.
     pub(crate) fn for_download(self) -> Self {
-        let window_bytes = self.max_rate.map_or(u64::MAX, |rate| rate / 2);
+        let window_bytes = self.max_rate.map_or(WINDOW_BYTES, |rate| WINDOW_BYTES.min(rate / 2));
         Self { window_bytes, ..self }
     }
 
@@ -191,8 +185,7 @@ impl Settings {
 
     /// The largest number of packets buffered each way.
     fn window(&self) -> u32 {
-        let most = if self.config.recv_segment > JUMBO_SEGMENT { LOCAL_WINDOW_BYTES } else { WINDOW_BYTES };
-        self.packets(self.window, self.window_bytes.min(most))
+        self.packets(self.window, self.window_bytes)
     }
 
     /// The number of packets buffered each way at first. Base mode announces no window, so there it never grows.
