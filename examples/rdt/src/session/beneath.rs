@@ -1,7 +1,7 @@
 //! The files of a server, for one of its clients.
 
 use super::content::{Content, Taker};
-use super::exchange::{Job, Place};
+use super::place::{Job, Place};
 use super::receiving::Create;
 use super::sending::Chunk;
 use crate::access::Access;

@@ -1,7 +1,7 @@
 //! Where a client stores what it fetches.
 
 use super::content::Taker;
-use super::exchange::{Job, Place};
+use super::place::{Job, Place};
 use super::receiving::Create;
 use super::sending::Chunk;
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};

@@ -4,45 +4,20 @@
 
 use super::committer::Committer;
 use super::content::Stored;
-use super::receiving::{Create, RecvFile};
+use super::place::Place;
+use super::receiving::RecvFile;
 use super::sending::{Chunk, SendFile};
 use crate::disk::{Call, Disk};
-use crate::files::{EntryBuf, Page, PeaksBuf, StatusBuf};
+use crate::files::{EntryBuf, Page, StatusBuf};
 use crate::intake::Intake;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
-use rdt_proto::files::{Cause, Digest, FileOutput, FilePath, FilePathBox, FileSession, Flags, Target};
+use rdt_proto::files::{Cause, Digest, FileOutput, FilePathBox, FileSession};
 use rdt_proto::ftp::StorageError;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-
-/// Work for a thread of the disk.
-pub(crate) type Job<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
-
-/// Where the files of a session are.
-pub(crate) trait Place {
-    /// How to create a file that arrives.
-    ///
-    /// Fails if it cannot be stored at all.
-    fn create(&mut self, target: &Target<'_>) -> io::Result<Create>;
-    /// The length of the longest file that is stored.
-    fn max_length(&self) -> u64 {
-        u64::MAX
-    }
-    /// How to open a file to send, and to read its first chunk.
-    fn open(&mut self, path: FilePath<'_>, have: PeaksBuf) -> io::Result<Job<Chunk>>;
-    /// How to look up what is under a path.
-    fn stat(&mut self, path: FilePath<'_>, flags: Flags) -> io::Result<Job<StatusBuf>>;
-    /// How to list a page of entries.
-    fn list(
-        &mut self,
-        folder: Option<FilePath<'_>>,
-        after: Option<FilePath<'_>>,
-        flags: Flags,
-    ) -> io::Result<Job<Page>>;
-}
 
 /// What has become of the content of a request.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 //! | `content` | what is read, and what takes content |
 //! | `sending`, `receiving` | reads ahead, writes behind |
 //! | `committer` | makes many files durable with one flush |
-//! | `beneath`, `destinations` | where the files are: at a server, at a client |
+//! | `place`, `beneath`, `destinations` | where the files are: at a server, at a client |
 //! | `client`, `answer` | the endpoint of a client, and what its server answers |
 //! | `keep_place` | when a client says that it works |
 //! | `put`, `get`, `list`, `skip` | what a client asks for |
@@ -33,6 +33,7 @@ mod items;
 mod keep_place;
 mod list;
 mod outcome;
+mod place;
 mod put;
 mod receive;
 mod receiving;

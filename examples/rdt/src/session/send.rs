@@ -1,7 +1,8 @@
 //! The half of a session that sends content, and looks things up for the peer.
 
 use super::content::Opened;
-use super::exchange::{About, Failure, Kind, Place, SendTask, Sending, SessionExchange};
+use super::exchange::{About, Failure, Kind, SendTask, Sending, SessionExchange};
+use super::place::Place;
 use super::sending::SendFile;
 use crate::disk::Work;
 use crate::files::{Page, storage_error};
