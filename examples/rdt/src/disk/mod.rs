@@ -124,11 +124,17 @@ impl Disk {
 
     /// Ends the interest in a call: its job does not begin, or its result is dropped on a thread.
     pub(crate) fn abandon<T: Send + 'static>(&self, call: Call<T>) {
-        if let Some((work, number)) = call.job
-            && !self.pool(work).withdraw(number)
+        if let Some(call) = self.withdraw(call)
+            && let Some((work, _)) = call.job
         {
             self.dispose(work, call);
         }
+    }
+
+    /// Takes the job of a call out of the queue. Returns the call if a thread has begun it.
+    pub(crate) fn withdraw<T>(&self, call: Call<T>) -> Option<Call<T>> {
+        let is_withdrawn = call.job.is_some_and(|(work, number)| self.pool(work).withdraw(number));
+        (!is_withdrawn).then_some(call)
     }
 
     /// Drops `value` on a thread: the file in it is closed, or removed.

@@ -1,12 +1,12 @@
 //! Writes content behind its arrival.
 //!
 //! ```text
-//! New ── first chunk is full ──→ Writing ⇄ Idle          New, Idle ── complete ──→ Ending
-//!                                   └──── failed ──→ Failed
+//! New ── first chunk is full ──→ Creating ──→ Idle ⇄ Writing       New, Idle ── complete ──→ Ending
+//!                                    └── failed ──→ Failed ←─┘
 //! ```
 //!
 //! The call that writes the first chunk creates the file as well. A small file is created when it is complete, together
-//! with others.
+//! with others. A file that is not needed any more before it was created leaves the queue of the disk.
 
 use super::committer::{Committer, Ending};
 use super::content::{NotStored, Stored, Taker};
@@ -32,6 +32,8 @@ pub(crate) struct RecvFile {
 
 enum State {
     New(Create),
+    /// The call creates the file, and writes the first chunk.
+    Creating(Call<Written>),
     Idle(Taker),
     Writing(Call<Written>),
     /// A call has failed, or the file is given away.
@@ -61,7 +63,9 @@ impl RecvFile {
     pub(crate) fn taken(&self) -> u64 {
         match self.state {
             State::Failed(None, _) => 0,
-            State::New(_) | State::Idle(_) | State::Writing(_) | State::Failed(Some(_), _) => self.taken,
+            State::New(_) | State::Creating(_) | State::Idle(_) | State::Writing(_) | State::Failed(Some(_), _) => {
+                self.taken
+            }
         }
     }
 
@@ -99,7 +103,7 @@ impl RecvFile {
         let create: Create = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
             State::New(create) => create,
             State::Idle(taker) => Box::new(move || Ok(taker)),
-            state @ (State::Writing(_) | State::Failed(..)) => {
+            state @ (State::Creating(_) | State::Writing(_) | State::Failed(..)) => {
                 self.state = state;
                 return None;
             }
@@ -123,12 +127,19 @@ impl RecvFile {
             let keeps = cause == Cause::Interrupted && taker.write(&rest).is_ok();
             taker.discard(if keeps || cause == Cause::Invalid { cause } else { Cause::Storage });
         };
-        match std::mem::replace(&mut self.state, State::Failed(None, None)) {
+        let state = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
+            State::Creating(call) => match self.disk.withdraw(call) {
+                None => return,
+                Some(call) => State::Writing(call),
+            },
+            state => state,
+        };
+        match state {
             State::New(_) | State::Failed(None, _) => {}
             State::Idle(taker) => self.disk.run(Work::Write, move || end(taker)),
             State::Failed(Some(taker), _) => self.disk.run(Work::Write, move || taker.discard(Cause::Storage)),
             // The write has begun before, so that no thread waits for one behind it.
-            State::Writing(call) => self.disk.run(Work::Write, move || {
+            State::Creating(call) | State::Writing(call) => self.disk.run(Work::Write, move || {
                 if let Some(Written { taker: Some(taker), .. }) = call.wait() {
                     end(taker);
                 }
@@ -138,7 +149,7 @@ impl RecvFile {
 
     /// Takes the result of a write. Fails if a write has failed.
     fn advance(&mut self) -> io::Result<()> {
-        if let State::Writing(call) = &mut self.state
+        if let State::Creating(call) | State::Writing(call) = &mut self.state
             && let Some(result) = call.take()
         {
             self.state = match result {
@@ -151,7 +162,7 @@ impl RecvFile {
             };
         }
         match &mut self.state {
-            State::New(_) | State::Idle(_) | State::Writing(_) => Ok(()),
+            State::New(_) | State::Creating(_) | State::Idle(_) | State::Writing(_) => Ok(()),
             State::Failed(_, error) => Err(error.take().unwrap_or_else(|| io::Error::other("the file is closed"))),
         }
     }
@@ -165,13 +176,13 @@ impl RecvFile {
                 self.state = State::Writing(self.disk.call(work, move || write(taker, &mut bytes)));
                 return;
             }
-            state @ (State::Writing(_) | State::Failed(..)) => {
+            state @ (State::Creating(_) | State::Writing(_) | State::Failed(..)) => {
                 self.state = state;
                 return;
             }
         };
         let (mut bytes, work) = self.next_chunk(false);
-        self.state = State::Writing(self.disk.call(work, move || match create() {
+        self.state = State::Creating(self.disk.call(work, move || match create() {
             Ok(taker) => write(taker, &mut bytes),
             Err(error) => Written { taker: None, spare: bytes, result: Err(error) },
         }));

@@ -172,7 +172,7 @@ fn a_write_that_runs_ends_before_its_file_is_discarded() {
         let mut file = setting.begin(create);
         // The first chunk is with the disk, and some fill the next one.
         let taken = file.write(&[1; 1_000]).unwrap().unwrap();
-        assert!(matches!(file.state, State::Writing(_)) && taken == 1_000);
+        assert!(matches!(file.state, State::Creating(_)) && taken == 1_000);
         file.discard(cause);
         assert_eq!(file.taken(), 0);
         drop(release);
@@ -208,4 +208,25 @@ fn a_panic_of_a_write_is_an_error() {
     assert!(write_all(&mut file, &vec![1; 4 * BLOCK]).is_err());
     file.discard(Cause::Storage);
     assert_eq!(setting.blocks(), 0);
+}
+
+/// Otherwise clients that come and go while the disk stalls would fill its queue.
+#[test]
+fn a_file_that_is_not_needed_any_more_is_not_created() {
+    for cause in CAUSES {
+        let setting = setting();
+        let (block, blocked) = channel::<()>();
+        setting.disk.run(Work::Write, move || blocked.recv().unwrap_or_default());
+        let (begun, created) = channel::<()>();
+        let create = setting.create();
+        let mut file = setting.begin(Box::new(move || {
+            begun.send(()).unwrap();
+            create()
+        }));
+        file.discard(cause);
+        // Its call ends at once, while the disk stalls.
+        assert!(created.recv().is_err(), "{cause:?}");
+        drop(block);
+        assert!(setting.blocks() == 0 && setting.names().is_empty(), "{cause:?}");
+    }
 }
