@@ -4,6 +4,7 @@
     pip install mfusepy
     sudo examples/rdt/power_failures.py target/release/rdt 100
     sudo examples/rdt/power_failures.py target/release/rdt 100 -O ^has_journal
+    sudo examples/rdt/power_failures.py target/release/rdt 100 --base-mode -O ^has_journal
 
 The disk is a file in memory (FUSE) with ext4 (through a loop device). The last arguments are options of `mkfs.ext4`. It
 records what is written and when it is flushed, while clients put files and folders, new ones and others in their
@@ -28,6 +29,7 @@ import time
 import mfusepy
 
 SIZE, PAGE, SECONDS = 96 << 20, 4_096, 8
+BASE_MODE = ["--profile", "rostov"]
 
 
 class Disk(mfusepy.Operations):
@@ -77,12 +79,15 @@ def content(name, version):
     return head + hashlib.sha256(head).hexdigest().encode() + source.randbytes(length)
 
 
-def put_files(program, address, work, chance):
+def put_files(program, address, work, profile, chance):
     """Puts files for a while. Returns the versions of each name, and when a client was told of which."""
-    versions, confirmed, number, end = {}, [], 0, time.monotonic() + SECONDS
+    versions, confirmed, clients, number, end = {}, [], [], 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         number += 1
-        if number % 4 == 0:
+        if profile:  # it has no folders
+            names = [f"s{chance.randrange(18)}" if number % 2 else f"t{number}"]
+            folder = names[0]
+        elif number % 4 == 0:
             folder = f"d{number % 12}"
             names = [f"{folder}/f{index}" for index in range(40)]
         else:
@@ -94,12 +99,15 @@ def put_files(program, address, work, chance):
             with open(f"{work}/source/{name}", "wb") as file:
                 file.write(content(name, number))
             versions.setdefault(name, []).append(number)
-        command = [program, "put", f"{work}/source/{folder}", address, "--name", folder, "--json"]
+        command = [program, "put", f"{work}/source/{folder}", address, "--name", folder, "--json", *profile]
         client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for said in map(json.loads, client.stdout):
             if said["type"] == "result":
                 confirmed.append((time.monotonic(), said["name"], number))
-        assert client.wait() == 0
+                if profile:  # the client stays for some seconds
+                    break
+        clients.append(client)
+    assert all(client.wait() == 0 for client in clients)
     return versions, confirmed
 
 
@@ -113,7 +121,7 @@ def commit_often(folder, ends):
     os.close(file)
 
 
-def record(program, options, work, chance):
+def record(program, profile, options, work, chance):
     """Returns the disk before, its log, and what the clients have put."""
     disk, mount, place = Disk(), f"{work}/fuse", f"{work}/place"
     os.mkdir(mount)
@@ -131,13 +139,13 @@ def record(program, options, work, chance):
         before = bytes(disk.data)
         disk.log.clear()
     start = [program, "serve", "--bind", "127.0.0.1:0", "--quiet"]
-    start += ["--root", f"{place}/root", "--state", f"{work}/state"]
+    start += ["--root", f"{place}/root", "--state", f"{work}/state", *profile]
     server = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ends = threading.Event()
     other = threading.Thread(target=commit_often, args=(place, ends))
     other.start()
     try:
-        put = put_files(program, server.stdout.readline().split()[-1], work, chance)
+        put = put_files(program, server.stdout.readline().split()[-1], work, profile, chance)
     finally:
         ends.set()
         other.join()
@@ -180,9 +188,11 @@ def found_in(root):
 
 def main():
     program, count, options = os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    profile = BASE_MODE if "--base-mode" in options else []
+    options = [option for option in options if option != "--base-mode"]
     chance, lost, partial, looked_at = random.Random(5), 0, 0, 0
     with tempfile.TemporaryDirectory(dir="/dev/shm") as work:
-        before, log, versions, confirmed = record(program, options, work, chance)
+        before, log, versions, confirmed = record(program, profile, options, work, chance)
         print(f"{len(confirmed)} files confirmed, {len(log)} writes and flushes", flush=True)
         moments = sorted(chance.randrange(len(log)) for _ in range(count))
         for at, disk in failures(before, log, moments, chance):

@@ -10,7 +10,7 @@ use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
-use crate::files::{Folder, IfTaken, Sink, Source, Space, SpaceLimits, Tree, TreeRules};
+use crate::files::{Folder, Outgoing, Space, SpaceLimits, Tree, TreeRules};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
@@ -18,8 +18,10 @@ use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
 use crate::server::{FileServer, Store};
+use crate::session::{Destination, Destinations};
 use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
+use rdt_proto::files::FilePath;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
 use std::io::{self, Read};
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     };
     let name = crate::transfer::name_of(&original)?;
     // A file that cannot be sent is an error before anything starts.
-    drop(Source::open(&original)?);
+    drop(Outgoing::file(&original)?);
 
     let settings = Settings::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -60,8 +62,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let store = Store {
         access: Access::ReadWrite,
         bench: None,
-        tree: Tree::new(folder.clone(), TreeRules::default()),
-        folder,
+        tree: Tree::new(folder, TreeRules::default()),
         replaces: true,
         max_size: u64::MAX,
         space: Space::new(SpaceLimits::default()),
@@ -108,14 +109,15 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
 
 impl Demo<'_> {
     fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
-        let source = Source::open(original)?;
-        let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        self.transfer("up", original, client, |disk| Files::one(disk, source))?;
-        let folder = Folder::open(down).map_err(|error| error_text(&error))?;
+        let file = Outgoing::file(original)?;
+        let client = Client::upload(ClientConfig::default(), name.as_name(), file.length());
+        self.transfer("up", original, client, |disk| Files::one(disk, file))?;
         let client = Client::download(ClientConfig::default(), name.as_name());
-        let target =
-            folder.create(name.as_name().as_str().as_ref(), IfTaken::Replace).map_err(|error| error_text(&error))?;
-        self.transfer("down", down, client, |disk| Files::into(disk, Sink::File(target), Some(folder)))
+        let folder = Folder::open(down).map_err(|error| error_text(&error))?;
+        let path = FilePath::new(name.as_name().as_str()).map_err(|error| error.to_string())?.into();
+        let tree = Tree::new(folder, TreeRules { keeps_parts: false, ..TreeRules::default() });
+        let destination = Destination::File { tree, path, beneath: down.to_owned() };
+        self.transfer("down", down, client, |disk| Files::into(disk, destination))
     }
 
     fn transfer(
@@ -123,7 +125,7 @@ impl Demo<'_> {
         title: &str,
         path: &Path,
         session: Client,
-        files: impl FnOnce(Disk) -> Files,
+        files: impl FnOnce(Disk) -> Files<Destinations>,
     ) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);

@@ -1,66 +1,12 @@
 //! Where a download goes.
 
-use crate::files::{Folder, IfTaken, Sink};
+use crate::files::{Folder, IfTaken};
 use crate::messages::error_text;
-use crate::report::Local;
 use rdt_proto::files::{FilePath, FilePathBox};
-use rdt_proto::ftp::{NameBuf, StorageError};
-use std::ffi::{OsStr, OsString};
+use rdt_proto::ftp::StorageError;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf, is_separator};
-
-/// Where a download goes.
-#[derive(Clone)]
-pub(crate) enum Destination {
-    File {
-        path: PathBuf,
-        folder: Folder,
-        name: OsString,
-    },
-    /// `-`
-    StandardOutput,
-}
-
-impl Destination {
-    /// The destination that `--output` names for the file `name` of a server. A folder gets the file under its own
-    /// name.
-    ///
-    /// Fails if it cannot be written: nothing is requested then.
-    pub(crate) fn of(output: Option<&Path>, name: &NameBuf) -> Result<Self, String> {
-        match place(output, name.as_name().as_str())? {
-            Place::StandardOutput => Ok(Self::StandardOutput),
-            Place::Entry { path, is_folder: true, .. } => Err(is_a_folder(&path)),
-            Place::Entry { path, folder, name, is_folder: false } => {
-                Ok(Self::File { path, folder, name: name.to_string().into() })
-            }
-        }
-    }
-
-    /// Begins to write. The file has no name yet, or a temporary one.
-    pub(crate) fn begin(&self) -> Result<Sink, String> {
-        match self {
-            Self::File { path, folder, name } => {
-                folder.create(name, IfTaken::Replace).map(Sink::File).map_err(|error| failed(path, &error))
-            }
-            Self::StandardOutput => Ok(Sink::StandardOutput),
-        }
-    }
-
-    pub(crate) fn local(&self) -> Local {
-        match self {
-            Self::File { path, .. } => Local::File(path.clone()),
-            Self::StandardOutput => Local::StandardOutput,
-        }
-    }
-
-    /// The folder whose disk takes the content.
-    pub(crate) fn folder(&self) -> Option<Folder> {
-        match self {
-            Self::File { folder, .. } => Some(folder.clone()),
-            Self::StandardOutput => None,
-        }
-    }
-}
 
 /// An entry of a folder of this machine, or the standard output.
 pub(crate) enum Place {
@@ -106,8 +52,7 @@ pub(crate) fn folder(output: Option<&Path>) -> Result<(Folder, PathBuf), String>
     };
     let opened = Folder::open(if output.is_some() { path } else { Path::new(".") });
     let folder = opened.map_err(|error| failed(path, &error))?;
-    // The file is dropped: it was to show that the folder takes files.
-    folder.create(OsStr::new("file"), IfTaken::Rename).map_err(|error| failed(path, &error))?;
+    folder.check_writable(OsStr::new("file"), IfTaken::Rename).map_err(|error| failed(path, &error))?;
     Ok((folder, path.to_owned()))
 }
 
@@ -136,13 +81,13 @@ fn entry(path: PathBuf) -> Result<Place, String> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = Folder::open(parent).map_err(|error| failed(&path, &error))?;
     if !is_folder {
-        // The file is dropped: it was to show that the folder takes files.
-        folder.create(OsStr::new(&*name), IfTaken::Replace).map_err(|error| failed(&path, &error))?;
+        folder.check_writable(OsStr::new(&*name), IfTaken::Replace).map_err(|error| failed(&path, &error))?;
     }
     Ok(Place::Entry { path, folder, name, is_folder })
 }
 
-fn is_a_folder(path: &Path) -> String {
+/// The error of a file that has the path of a folder.
+pub(crate) fn is_a_folder(path: &Path) -> String {
     cannot_write(path, "it is a folder", "give --output FILE")
 }
 

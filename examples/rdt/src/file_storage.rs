@@ -1,69 +1,68 @@
-//! The storage of an exchange: files in a folder, with the disk work on other threads.
+//! The storage of an exchange: the files of a place, with the disk work on other threads.
+//!
+//! ```text
+//! Nothing ── Open ──→ Opening ──→ Sending
+//! Nothing ── Create ──→ Receiving ── Commit ──→ Committing ──→ Nothing
+//! ```
+//!
+//! Files are read and stored as those of a session with many requests, without what its messages carry: metadata,
+//! digests, and parts of interrupted transfers.
 
-use crate::access::Access;
-use crate::disk::{Call, Disk, Reader, Work, Writer};
+use crate::disk::{Call, Disk, Work};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, IfTaken, Sink, Source, Space, Target, is_hidden, is_reserved};
-use crate::memory_file::{MemoryFile, is_memory_file};
-use crate::server::Store;
+use crate::files::{Outgoing, PeaksBuf};
+use crate::memory_file::MemoryFile;
+use crate::session::{
+    Chunk, Committer, Content, Destination, Destinations, NotStored, Opened, Place, RecvFile, SendFile, Stored,
+};
 use crate::settings::AnyStorage;
-use indicatif::HumanBytes;
 use rdt_proto::connection::Connection;
+use rdt_proto::files::{FileKind, FilePath, Flags, Metadata, Target};
 use rdt_proto::ftp::{Answer, NameBuf};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
-use std::sync::Arc;
 
-/// Files in a folder, or one file to send.
-pub(crate) struct Files {
+/// The files of a place, of which a request uses one.
+pub(crate) struct Files<P> {
     disk: Disk,
-    place: Place,
+    committer: Committer,
+    place: P,
     open: Open,
     /// The name under which the content was stored, if that is not the name in the request.
     stored_as: Option<OsString>,
 }
 
-/// The files that a session may use.
-enum Place {
-    /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
-    Beneath(Store, IpAddr),
-    /// A client: what takes the received content was opened before the request. The folder has the disk.
-    Into(Option<Sink>, Option<Folder>),
-    /// A client: the file to send is open.
-    One,
-}
+/// The number of the only request.
+const ONLY: u32 = 0;
 
 /// The open file.
 enum Open {
     Nothing,
-    Opening(Call<io::Result<Source>>),
-    Reading(Reader),
-    Creating(Call<io::Result<Target>>),
-    Writing(Writer),
+    Opening(Call<io::Result<Chunk>>),
+    Sending(SendFile),
+    Receiving(RecvFile),
+    Committing(Call<Stored>),
     /// A measurement.
     Memory(MemoryFile),
 }
 
-impl Files {
-    /// Serves the requests that `store` permits to a client at `host`.
-    pub(crate) fn beneath(disk: Disk, store: &Store, host: IpAddr) -> Self {
-        Self::new(disk, Place::Beneath(store.clone(), host), Open::Nothing)
+impl Files<Destinations> {
+    /// Stores what a client fetches.
+    pub(crate) fn into(disk: Disk, destination: Destination) -> Self {
+        Self::new(disk, Committer::default(), Destinations::of_one(ONLY, destination))
     }
 
-    /// Writes the received content into `sink`. If it is a file, `folder` has it.
-    pub(crate) fn into(disk: Disk, sink: Sink, folder: Option<Folder>) -> Self {
-        Self::new(disk, Place::Into(Some(sink), folder), Open::Nothing)
+    /// Sends the file of a client. Reads its first chunk, which may block.
+    pub(crate) fn one(disk: Disk, file: Outgoing) -> Self {
+        let mut files = Self::new(disk, Committer::default(), Destinations::default());
+        files.open = Open::Sending(SendFile::new(files.disk.clone(), Chunk::first(Content::File(file))));
+        files
     }
+}
 
-    /// Sends the file `source`.
-    pub(crate) fn one(disk: Disk, source: Source) -> Self {
-        let open = Open::Reading(Reader::new(disk.clone(), source));
-        Self::new(disk, Place::One, open)
-    }
-
-    fn new(disk: Disk, place: Place, open: Open) -> Self {
-        Self { disk, place, open, stored_as: None }
+impl<P: Place> Files<P> {
+    pub(crate) fn new(disk: Disk, committer: Committer, place: P) -> Self {
+        Self { disk, committer, place, open: Open::Nothing, stored_as: None }
     }
 
     pub(crate) fn disk(&self) -> &Disk {
@@ -75,144 +74,140 @@ impl Files {
         self.stored_as.as_deref()
     }
 
-    /// What happens to content whose name is taken. `replace` is the answer of the session.
-    fn if_taken(&self, replace: bool) -> IfTaken {
-        match &self.place {
-            Place::Beneath(Store { access: Access::WriteOnly, .. }, _) => IfTaken::Rename,
-            Place::Beneath(..) | Place::Into(..) | Place::One if replace => IfTaken::Replace,
-            Place::Beneath(..) | Place::Into(..) | Place::One => IfTaken::Refuse,
+    /// Begins with the file `name`, unless that has happened. One in memory needs no disk.
+    fn begin(
+        &mut self,
+        name: &NameBuf,
+        open: impl FnOnce(&mut Self, FilePath<'_>) -> io::Result<Open>,
+    ) -> io::Result<()> {
+        if !matches!(self.open, Open::Nothing) {
+            return Ok(());
         }
+        let path = FilePath::new(name.as_name().as_str()).map_err(|_| ErrorKind::InvalidFilename)?;
+        self.open = match self.place.memory_file(path) {
+            Some(file) => Open::Memory(file?),
+            None => open(self, path)?,
+        };
+        Ok(())
     }
 
-    /// The folder, and the name of the file there.
-    fn entry(&self, name: &NameBuf) -> io::Result<(Folder, OsString)> {
-        match &self.place {
-            Place::Beneath(..) if is_reserved(name.as_name().as_str()) || is_hidden(name.as_name().as_str()) => {
-                Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for unfinished files"))
+    fn open(&mut self, name: &NameBuf) -> Option<io::Result<Answer>> {
+        let begun = self.begin(name, |files, path| {
+            let job = files.place.open(path, PeaksBuf::default())?;
+            Ok(Open::Opening(files.disk.call(Work::Read, job)))
+        });
+        match (begun, &mut self.open) {
+            (Err(error), _) => Some(Err(error)),
+            (Ok(()), Open::Memory(file)) => Some(Ok(Answer::Opened { length: file.length() })),
+            (Ok(()), Open::Opening(call)) => {
+                let opened = call.take()?.and_then(|opened| opened);
+                self.open = Open::Nothing;
+                Some(opened.and_then(|chunk| self.send(chunk)))
             }
-            Place::Beneath(store, _) => Ok((store.folder.clone(), name.as_name().as_str().into())),
-            Place::Into(..) | Place::One => Err(ErrorKind::NotFound.into()),
-        }
-    }
-
-    /// Opens the file `name` if it exists in memory only. Returns its length.
-    fn open_memory(&mut self, name: &NameBuf) -> Option<Result<u64, Failure>> {
-        let Place::Beneath(store, _) = &self.place else { return None };
-        let name = name.as_name().as_str();
-        if !is_memory_file(name) {
-            return None;
-        }
-        Some(MemoryFile::open(name, store.bench).map_err(Failure::from).map(|file| {
-            let length = file.length();
-            self.open = Open::Memory(file);
-            length
-        }))
-    }
-
-    fn open(&mut self, name: &NameBuf) -> Option<Result<Answer, Failure>> {
-        if let Some(opened) = self.open_memory(name) {
-            return Some(opened.map(|length| Answer::Opened { length }));
-        }
-        if let Open::Opening(call) = &mut self.open {
-            let opened = call.take()?;
-            self.open = Open::Nothing;
-            return Some(opened.and_then(|opened| opened).map_err(Failure::from).map(|source| {
-                let length = source.length();
-                self.open = Open::Reading(Reader::new(self.disk.clone(), source));
-                Answer::Opened { length }
-            }));
-        }
-        if matches!(&self.place, Place::Beneath(Store { access: Access::WriteOnly, .. }, _)) {
-            // The name is not looked up: the answer says nothing about it.
-            let error = io::Error::new(ErrorKind::PermissionDenied, "--write-only");
-            return Some(Err(error.into()));
-        }
-        match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(Work::Read, move || folder.read(&name))),
-            Err(error) => return Some(Err(error.into())),
-        }
-        None
-    }
-
-    fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
-        if let Some(opened) = self.open_memory(name) {
-            return Some(opened.map(|_| Answer::Created));
-        }
-        if let Place::Into(sink, folder) = &mut self.place {
-            let free = folder.as_ref().map_or(u64::MAX, Folder::free_bytes);
-            if length > free {
-                let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
-                return Some(Err(io::Error::new(ErrorKind::StorageFull, why).into()));
+            (Ok(()), Open::Nothing | Open::Sending(_) | Open::Receiving(_) | Open::Committing(_)) => {
+                Some(Err(not_open()))
             }
-            // A session creates one file.
-            let Some(sink) = sink.take() else { return Some(Err(io::Error::from(ErrorKind::AlreadyExists).into())) };
-            self.open = Open::Writing(Writer::new(self.disk.clone(), sink));
-            return Some(Ok(Answer::Created));
         }
-        if let Open::Creating(call) = &mut self.open {
-            let created = call.take()?;
-            self.open = Open::Nothing;
-            return Some(created.and_then(|created| created).map_err(Failure::from).map(|target| {
-                self.open = Open::Writing(Writer::new(self.disk.clone(), Sink::File(target)));
-                Answer::Created
-            }));
-        }
-        match self.entry(name) {
-            Ok((folder, name)) => {
-                let space = match &self.place {
-                    Place::Beneath(store, host) => Some((store.space.clone(), *host)),
-                    Place::Into(..) | Place::One => None,
-                };
-                let if_taken = self.if_taken(replace);
-                let create = move || create(&folder, &name, length, if_taken, space);
-                self.open = Open::Creating(self.disk.call(Work::Write, create));
+    }
+
+    /// Begins to send a file. What a link says is no content.
+    fn send(&mut self, first: Chunk) -> io::Result<Answer> {
+        let Opened { kind: FileKind::File, length: Some(length), .. } = first.content().opened() else {
+            return Err(io::Error::new(ErrorKind::NotFound, "it is a link that leads to no file of the folder"));
+        };
+        self.open = Open::Sending(SendFile::new(self.disk.clone(), first));
+        Ok(Answer::Opened { length })
+    }
+
+    /// Creates the file before it has any content, so that a refusal comes early.
+    fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<io::Result<Answer>> {
+        let begun = self.begin(name, |files, path| {
+            let target = Target {
+                number: ONLY,
+                path: Some(path),
+                kind: FileKind::File,
+                metadata: Metadata::default(),
+                length: Some(length),
+                offset: 0,
+                flags: if replace { Flags::REPLACE } else { Flags::empty() },
+            };
+            let create = files.place.create(&target)?;
+            Ok(Open::Receiving(RecvFile::new(files.disk.clone(), create, None)))
+        });
+        match (begun, &mut self.open) {
+            (Err(error), _) => Some(Err(error)),
+            (Ok(()), Open::Memory(_)) => Some(Ok(Answer::Created)),
+            (Ok(()), Open::Receiving(file)) => Some(file.created()?.map(|()| Answer::Created)),
+            (Ok(()), Open::Nothing | Open::Opening(_) | Open::Sending(_) | Open::Committing(_)) => {
+                Some(Err(not_open()))
             }
-            Err(error) => return Some(Err(error.into())),
         }
-        None
+    }
+
+    /// Makes the file durable under its name.
+    fn commit(&mut self) -> Option<Result<Answer, Failure>> {
+        if let Open::Receiving(file) = &mut self.open {
+            match file.complete(None, &self.committer)? {
+                Ok(call) => self.open = Open::Committing(call),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
+        let Open::Committing(call) = &mut self.open else { return Some(Err(not_open().into())) };
+        let stored = call.take()?;
+        self.open = Open::Nothing;
+        Some(match stored.unwrap_or_else(|error| Err(NotStored::Failed(error))) {
+            Ok(stored_as) => {
+                self.stored_as = stored_as;
+                Ok(Answer::Committed)
+            }
+            Err(NotStored::Failed(error)) => Err(Failure::Failed(error)),
+            Err(NotStored::Uncertain(error)) => Err(Failure::NotDurable(error)),
+            // Without a digest, only the length may differ.
+            Err(NotStored::DigestMismatch) => Err(io::Error::from(ErrorKind::InvalidData).into()),
+        })
     }
 }
 
-impl Storage for Files {
-    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
-        match (task, &mut self.open) {
-            (Task::Open { name }, Open::Nothing | Open::Opening(_)) => self.open(name),
-            (Task::Create { name, length, replace }, Open::Nothing | Open::Creating(_)) => {
-                self.create(name, *length, *replace)
-            }
-            (Task::Read { len }, Open::Reading(reader)) => {
-                Some(read_with(*len, connection, |slot| reader.read(slot))?.map_err(Failure::from))
-            }
-            (Task::Commit, Open::Writing(writer)) => {
-                let committed = writer.commit()?;
-                let committed = committed.map(|stored| {
-                    self.stored_as = stored;
-                    Answer::Committed
-                });
-                Some(committed.map_err(|error| match error {
-                    CommitError::NotStored(error) => Failure::from(error),
-                    CommitError::NotDurable(error) => Failure::NotDurable(error),
-                }))
-            }
-            (Task::Read { len }, Open::Memory(file)) => {
-                Some(read_with(*len, connection, |slot| Some(file.read(slot)))?.map_err(Failure::from))
-            }
-            (Task::Commit, Open::Memory(_)) => Some(Ok(Answer::Committed)),
-            (Task::Discard, _) => {
-                self.finish();
-                Some(Ok(Answer::Discarded))
-            }
-            // A session makes its requests in order, so no other combination occurs.
-            (Task::Open { .. } | Task::Create { .. } | Task::Read { .. } | Task::Commit, _) => Some(Err(not_open())),
+impl<P> Files<P> {
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is
+    /// withdrawn.
+    fn close(&mut self) {
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Opening(call) => self.disk.abandon(call),
+            // They do so when they are dropped.
+            Open::Sending(_) | Open::Receiving(_) => {}
+            // The thread completes the commit.
+            Open::Committing(_) => {}
+            Open::Nothing | Open::Memory(_) => {}
         }
+    }
+}
+
+impl<P: Place> Storage for Files<P> {
+    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
+        let answer = match (task, &mut self.open) {
+            (Task::Open { name }, _) => self.open(name)?,
+            (Task::Create { name, length, replace }, _) => self.create(name, *length, *replace)?,
+            (Task::Read { len }, Open::Sending(file)) => read_with(*len, connection, |slot| file.read(slot))?,
+            (Task::Read { len }, Open::Memory(file)) => read_with(*len, connection, |slot| Some(file.read(slot)))?,
+            (Task::Read { .. }, _) => Err(not_open()),
+            (Task::Commit, Open::Memory(_)) => Ok(Answer::Committed),
+            (Task::Commit, _) => return self.commit(),
+            (Task::Discard, _) => {
+                self.close();
+                Ok(Answer::Discarded)
+            }
+        };
+        Some(answer.map_err(Failure::from))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Option<Result<usize, Failure>> {
-        match &mut self.open {
-            Open::Writing(writer) => Some(writer.write(bytes)?.map_err(Failure::from)),
-            Open::Memory(file) => Some(file.write(bytes.len()).map_err(Failure::from)),
-            Open::Nothing | Open::Opening(_) | Open::Reading(_) | Open::Creating(_) => Some(Err(not_open())),
-        }
+        let written = match &mut self.open {
+            Open::Receiving(file) => file.write(bytes)?,
+            Open::Memory(file) => file.write(bytes.len()),
+            Open::Nothing | Open::Opening(_) | Open::Sending(_) | Open::Committing(_) => Err(not_open()),
+        };
+        Some(written.map_err(Failure::from))
     }
 
     fn finish(&mut self) {
@@ -220,46 +215,15 @@ impl Storage for Files {
     }
 }
 
-fn not_open() -> Failure {
-    io::Error::other("no file is open for this request").into()
-}
-
-impl Files {
-    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is
-    /// withdrawn.
-    fn close(&mut self) {
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => {}
-            Open::Opening(call) => self.disk.abandon(call),
-            Open::Creating(call) => self.disk.abandon(call),
-            // They do so when they are dropped.
-            Open::Reading(_) | Open::Writing(_) => {}
-            Open::Memory(_) => {}
-        }
-    }
-}
-
-impl Drop for Files {
+impl<P> Drop for Files<P> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// Creates a file, and reserves its space first if there is a limit.
-fn create(
-    folder: &Folder,
-    name: &OsStr,
-    length: u64,
-    if_taken: IfTaken,
-    space: Option<(Arc<Space>, IpAddr)>,
-) -> io::Result<Target> {
-    match space {
-        None => folder.create(name, if_taken),
-        Some((space, host)) => {
-            let reservation = space.reserve(|| folder.free_bytes(), host, length)?;
-            Ok(folder.create(name, if_taken)?.with_reservation(reservation))
-        }
-    }
+/// A session makes its requests in order, so this does not occur.
+fn not_open() -> io::Error {
+    io::Error::other("no file is open for this request")
 }
 
 /// Reads into the connection's own memory.

@@ -27,8 +27,8 @@
 //! | `destination` | where a download goes |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `memory_file` | files in memory only, for measurements |
-//! | `file_storage` | the storage of an exchange: files in a folder |
-//! | `disk` | threads for the disk: reads ahead, writes behind |
+//! | `file_storage` | the storage of an exchange: the files of a place |
+//! | `disk` | threads for the disk |
 //! | `files` | files in a folder, stored completely or not at all; blocking |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |

@@ -14,12 +14,13 @@ use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
 use crate::server_address::ServerAddress;
+use crate::session::Destinations;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, Transfer};
 use std::process::ExitCode;
 
-/// A session with the files that it sends or stores.
-pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
+/// A session with the file that it sends or stores.
+pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files<Destinations>>);
 
 /// Runs a client until its request is complete, and reports the result.
 ///

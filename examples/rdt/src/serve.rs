@@ -35,8 +35,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let store = Store {
         access,
         bench: args.bench_limits(),
-        tree: Tree::new(folder.clone(), args.tree_rules()),
-        folder,
+        tree: Tree::new(folder, args.tree_rules()),
         replaces: !args.no_replace,
         max_size: session_config.max_upload_length,
         space: Space::new(space),
@@ -50,7 +49,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         None => None,
     };
     let trace = args.common.trace.as_deref().map(|path| TraceFile::create(path, Some(&args.root))).transpose()?;
-    let restriction = restrict(&store.folder, log.as_ref(), args);
+    let restriction = restrict(store.tree.folder(), log.as_ref(), args);
     let stop = start_threads(log.is_some(), trace)?;
     let together = Threads::new(sockets.len(), stop.clone());
     if !args.common.quiet {

@@ -45,7 +45,7 @@ pub(crate) struct Served {
 
 /// The session of a client.
 enum Spoken {
-    First(Box<Exchange<Server, Files>>),
+    First(Box<Exchange<Server, Files<Beneath>>>),
     Many(Box<SessionExchange<FileServer, Beneath>>),
 }
 
@@ -64,7 +64,8 @@ impl Served {
         window: HeapWindow,
         offer: &Offer<'_>,
     ) -> Self {
-        let files = Files::beneath(disk, offer.store, host);
+        let beneath = Beneath::new(offer.store.clone(), host);
+        let files = Files::new(disk, offer.committer.clone(), beneath.clone());
         // The place refuses what is too long, so that the refusal has a line.
         let config = FileServerConfig { max_length: u64::MAX, ..FileServerConfig::default() };
         Self {
@@ -75,7 +76,7 @@ impl Served {
             client: Some(client),
             started: now,
             session: Spoken::First(Box::new(Exchange::new(Server::new(offer.config), files))),
-            beneath: Some((Beneath::new(offer.store.clone(), host), config, offer.committer.clone())),
+            beneath: Some((beneath, config, offer.committer.clone())),
             reported: false,
             stopped: None,
             sent: VecDeque::new(),
@@ -230,7 +231,7 @@ impl Served {
 
 fn first_line(
     client: Option<SocketAddr>,
-    exchange: &Exchange<Server, Files>,
+    exchange: &Exchange<Server, Files<Beneath>>,
     (outcome, reason): (Outcome, Option<CloseReason>),
     now: Instant,
     started: Instant,

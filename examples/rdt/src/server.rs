@@ -6,7 +6,7 @@ use crate::access::{Access, Networks};
 use crate::disk::{self, Disk, Finished};
 use crate::endpoint::Address;
 use crate::entropy;
-use crate::files::{Folder, Space, Tree};
+use crate::files::{Space, Tree};
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
@@ -39,8 +39,7 @@ pub(crate) struct Store {
     pub(crate) access: Access,
     /// The limits of measurements, if they are allowed.
     pub(crate) bench: Option<BenchLimits>,
-    pub(crate) folder: Folder,
-    /// The files beneath the folder, by path.
+    /// The files beneath a folder, by path.
     pub(crate) tree: Tree,
     /// Whether a file may replace another.
     pub(crate) replaces: bool,

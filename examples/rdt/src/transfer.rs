@@ -1,9 +1,9 @@
 //! The commands `put`, `get` and `ls`: with one connection for all files, or for one file with a server in base mode.
 
 use crate::common_args::Common;
-use crate::destination::{self, Destination};
+use crate::destination;
 use crate::file_storage::Files;
-use crate::files::{self, EntryBuf, Tree, TreeRules};
+use crate::files::{self, EntryBuf, Outgoing, Tree, TreeRules};
 use crate::json::{self, Record};
 use crate::messages::to_stdout;
 use crate::path_pattern::PathPattern;
@@ -201,9 +201,9 @@ fn put_one(args: &PutArgs, request: &PutRequest, stop: Stop) -> Result<ExitCode,
         None => name_of(file)?,
     };
     let job = || -> Result<Job, String> {
-        let source = files::Source::open(file)?;
-        let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        Ok((session, Box::new(|disk| Files::one(disk, source))))
+        let file = Outgoing::file(file)?;
+        let session = Client::upload(ClientConfig::default(), name.as_name(), file.length());
+        Ok((session, Box::new(|disk| Files::one(disk, file))))
     };
     request::request(&request.server, &args.common, &Local::File(file.clone()), job, stop)
 }
@@ -215,16 +215,27 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let [name] = names.as_slice() else {
         return Err("a server in base mode sends one file at a time: give one NAME".into());
     };
-    let name = base_name(name)?;
-    let destination = Destination::of(args.output.as_deref(), &name)?;
+    // A part would be of no use: no request of this session goes on with one.
+    let rules = TreeRules { keeps_parts: false, ..rules_of(args) };
+    let (name, wanted) = (base_name(name)?, want(args, name, true, rules)?);
+    let destination = wanted.destination;
+    let local = match &destination {
+        session::Destination::File { path, beneath, .. } => Local::File(beneath.join(&**path)),
+        session::Destination::StandardOutput => Local::StandardOutput,
+    };
+    if let Local::File(path) = &local
+        && wanted.is_folder_here
+    {
+        return Err(destination::is_a_folder(path));
+    }
     let job = || -> Result<Job, String> {
         // The free space of the disk is the limit.
         let config = ClientConfig { max_download_length: u64::MAX, ..ClientConfig::default() };
         let session = Client::download(config, name.as_name());
-        let (sink, folder) = (destination.begin()?, destination.folder());
-        Ok((session, Box::new(move |disk| Files::into(disk, sink, folder))))
+        let destination = destination.clone();
+        Ok((session, Box::new(move |disk| Files::into(disk, destination))))
     };
-    request::request(&server, &args.common, &destination.local(), job, stop)
+    request::request(&server, &args.common, &local, job, stop)
 }
 
 fn base_name(name: &FilePathBox) -> Result<NameBuf, String> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   event loop                                        threads of the disk
-//!   exchange ── Reader, Writer ── Disk::call ────────→ Pools ── open, read, write, flush, rename
+//!   exchange ── SendFile, RecvFile ── Disk::call ────→ Pools ── open, read, write, flush, rename
 //!      ↑             ↑                                   |
 //!      |             └────────── Call::take ←────────────┤ result
 //!      └── Finished::next ←───── the key, and a wake ←───┘
@@ -15,12 +15,8 @@
 
 mod chunk_size;
 mod pool;
-mod reader;
-mod writer;
 
 pub(crate) use chunk_size::ChunkSize;
-pub(crate) use reader::Reader;
-pub(crate) use writer::Writer;
 
 use mio::Waker;
 use pool::Pool;
@@ -224,15 +220,6 @@ impl<T> Call<T> {
     pub(crate) fn wait(self) -> Option<T> {
         self.result.recv().ok()
     }
-}
-
-/// The size of the next transfer between memory and disk: it grows with the bytes transferred so far, so that a
-/// connection that has transferred little takes little memory. A file has two chunks, 512 KiB at most. Large chunks take
-/// fewer turns of the threads.
-pub(crate) fn chunk(transferred: u64) -> usize {
-    const SMALLEST: u64 = 16 << 10;
-    const LARGEST: u64 = 256 << 10;
-    usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! A folder, and which of its entries are read or replaced.
 
-use super::source::{Source, without_waiting};
-use super::target::Target;
 use super::temporary::{self, Temporary};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata, OpenOptions};
+use cap_std::fs::{Dir, Metadata};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -52,25 +50,11 @@ impl Folder {
         free.unwrap_or(u64::MAX)
     }
 
-    /// Opens a regular file.
-    pub(crate) fn read(&self, name: &OsStr) -> io::Result<Source> {
-        // Opening a device may have an effect, so the kind is checked before. It may change meanwhile, and opening a
-        // pipe waits for its other end. So the file is opened without waiting, and its kind is checked again.
-        if !self.0.metadata(name)?.is_file() {
-            return Err(ErrorKind::NotFound.into());
-        }
-        let mut options = OpenOptions::new();
-        Source::new(self.0.open_with(name, without_waiting(options.read(true)))?.into_std())
-    }
-
-    /// Creates a file that takes the name `name` at its commit.
-    pub(crate) fn create(&self, name: &OsStr, if_taken: IfTaken) -> io::Result<Target> {
-        let old = replaceable(&self.0, name, if_taken)?;
-        let file = Temporary::new(self.0.clone())?;
-        if let Some(old) = old {
-            keep_permissions(&old, &file)?;
-        }
-        Ok(Target::new(file, name, if_taken))
+    /// Checks that the folder takes files, and a file the name `name`.
+    pub(crate) fn check_writable(&self, name: &OsStr, if_taken: IfTaken) -> io::Result<()> {
+        replaceable(&self.0, name, if_taken)?;
+        // It is removed at once.
+        Temporary::new(self.0.clone()).map(drop)
     }
 }
 
@@ -113,20 +97,6 @@ pub(super) fn other_name(name: &OsStr) -> io::Result<OsString> {
 
 fn not_a_file() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
-}
-
-/// Copies the permissions without special bits, because set-user-ID was meant for the old content.
-#[cfg(unix)]
-fn keep_permissions(old: &Metadata, new: &Temporary) -> io::Result<()> {
-    use cap_std::fs::PermissionsExt;
-    use std::os::unix::fs::PermissionsExt as _;
-    new.file().set_permissions(std::fs::Permissions::from_mode(old.permissions().mode() & 0o777))
-}
-
-/// Does nothing. On this system the only permission is "read-only", and a read-only file cannot be replaced.
-#[cfg(not(unix))]
-fn keep_permissions(_old: &Metadata, _new: &Temporary) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

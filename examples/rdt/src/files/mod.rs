@@ -3,10 +3,8 @@
 //! | module | subject |
 //! |---|---|
 //! | `folder` | which entries of a folder are read or replaced |
-//! | `sink` | what takes the content of a transfer: a file, or the standard output |
-//! | `source` | a file that is read, and whether it changed meanwhile |
+//! | `source` | opens files to read, and tells whether they have changed |
 //! | `space` | the disk space that unfinished uploads may take |
-//! | `target` | a file that is stored |
 //! | `tree` | files beneath a folder, by path: digests, interrupted transfers, lists |
 //! | `temporary` | a file without a name, or with a temporary one, and what a killed program leaves behind |
 //!
@@ -20,20 +18,15 @@
 //! the same folder are never replaced. See [`IfTaken`] for what else may happen to a name that is taken.
 
 mod folder;
-mod sink;
 mod source;
 mod space;
-mod target;
 mod temporary;
 mod tree;
 
 pub(crate) use folder::{Folder, IfTaken};
-pub(crate) use sink::Sink;
-pub(crate) use source::{Source, without_waiting};
+pub(crate) use source::without_waiting;
 pub(crate) use space::{Space, SpaceLimits};
-pub(crate) use target::{CommitError, Target};
-pub(crate) use temporary::is_reserved;
 pub(crate) use tree::{
-    BlockTree, EntryBuf, Incoming, Outgoing, Page, PeaksBuf, SealError, Sealed, StatusBuf, Tree, TreeRules, Wanted,
-    commit, folder_metadata, is_hidden, storage_error, time_text,
+    BlockTree, CommitError, EntryBuf, Incoming, Outgoing, Page, PeaksBuf, SealError, Sealed, StatusBuf, Tree,
+    TreeRules, Wanted, commit, folder_metadata, is_hidden, storage_error, time_text,
 };

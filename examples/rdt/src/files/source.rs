@@ -1,60 +1,9 @@
-//! A file to read.
+//! Opens files to read, and tells whether they have changed.
 
 use crate::messages::error_text;
 use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
-
-/// A file that is read from its start to the length that it had when it was opened.
-pub(crate) struct Source {
-    file: File,
-    opened: Version,
-    position: u64,
-}
-
-impl Source {
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(ErrorKind::NotFound.into());
-        }
-        Ok(Self { file, opened: Version::of(&metadata), position: 0 })
-    }
-
-    /// Opens a file that the user named. The error is a message for the user.
-    pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        open_named(path, Self::new)
-    }
-
-    pub(crate) fn length(&self) -> u64 {
-        self.opened.length
-    }
-
-    /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end of the file.
-    ///
-    /// The read that completes the file fails if the file changed since it was opened. What was read may then be part
-    /// old and part new, and the receiver must not keep it.
-    pub(crate) fn read(&mut self, len: usize, buf: &mut Vec<u8>) -> io::Result<()> {
-        let rest = self.opened.length.saturating_sub(self.position);
-        buf.resize(usize::try_from(rest).unwrap_or(len).min(len), 0);
-        let mut count = 0;
-        while count < buf.len() {
-            match self.file.read(&mut buf[count..]) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        buf.truncate(count);
-        self.position += count as u64;
-        let complete = count > 0 && self.position == self.opened.length;
-        if complete && Version::of(&self.file.metadata()?).differs_from(&self.opened) {
-            return Err(io::Error::other("the file changed while it was read"));
-        }
-        Ok(())
-    }
-}
 
 /// Opens a file that the user named, and makes something of it. The error is a message for the user.
 pub(super) fn open_named<T>(path: &Path, make: impl FnOnce(File) -> io::Result<T>) -> Result<T, String> {
@@ -181,6 +130,6 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         // Without the flag, this call waits until a writer opens the pipe.
         let file = without_waiting(std::fs::OpenOptions::new().read(true)).open(&pipe).unwrap();
-        assert_eq!(Source::new(file).err().map(|error| error.kind()), Some(ErrorKind::NotFound));
+        assert!(!file.metadata().unwrap().is_file());
     }
 }

@@ -66,10 +66,6 @@ impl Temporary {
         &self.file
     }
 
-    pub(super) fn folder(&self) -> &Arc<Dir> {
-        &self.folder
-    }
-
     /// Gives the file the name `name`, and replaces an entry of this name in the same step, if `may_replace` allows it.
     /// No system call replaces only files: a pipe or a link that another program creates in this moment is replaced as
     /// well. `flushes_names` says that the file has to be flushed with its temporary name, so that it has one on the disk
@@ -134,7 +130,7 @@ impl Drop for Temporary {
 /// Whether `name` is reserved for temporary files. A request for it is refused, since such a file may be removed.
 ///
 /// Some file systems ignore the case of letters.
-pub(crate) fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let digits = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))

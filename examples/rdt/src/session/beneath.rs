@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 
 /// The files that a client at `host` may use.
+#[derive(Clone)]
 pub(crate) struct Beneath {
     store: Store,
     host: IpAddr,
@@ -39,11 +40,6 @@ impl Beneath {
             Access::ReadWrite => Ok(IfTaken::Refuse),
         }
     }
-
-    /// The file that exists in memory only, if `path` is that of one.
-    fn memory_file(&self, path: FilePath<'_>) -> Option<io::Result<MemoryFile>> {
-        is_memory_file(path.as_str()).then(|| MemoryFile::open(path.as_str(), self.store.bench))
-    }
 }
 
 /// Whether storing it shows nothing of what is there: it begins at its start, and lies in no folder.
@@ -53,6 +49,10 @@ fn is_plain(target: &Target<'_>) -> bool {
 }
 
 impl Place for Beneath {
+    fn memory_file(&self, path: FilePath<'_>) -> Option<io::Result<MemoryFile>> {
+        is_memory_file(path.as_str()).then(|| MemoryFile::open(path.as_str(), self.store.bench))
+    }
+
     fn create(&mut self, target: &Target<'_>) -> io::Result<Create> {
         let Some(path) = target.path else { return Err(ErrorKind::InvalidInput.into()) };
         if let Some(file) = self.memory_file(path) {

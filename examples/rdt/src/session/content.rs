@@ -39,7 +39,7 @@ impl Content {
 
     pub(crate) fn opened(&self) -> Opened {
         let (kind, metadata, length, offset) = match self {
-            Self::File(file) => (file.kind(), file.metadata(), file.length(), file.offset()),
+            Self::File(file) => (file.kind(), file.metadata(), Some(file.length()), file.offset()),
             Self::StandardInput(_) => (FileKind::File, Metadata::default(), None, 0),
             Self::Memory { length, .. } => (FileKind::File, Metadata::default(), Some(*length), 0),
             Self::Folder(metadata) => (FileKind::Folder, *metadata, Some(0), 0),

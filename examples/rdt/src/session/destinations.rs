@@ -58,6 +58,13 @@ pub(crate) struct Open {
 }
 
 impl Destinations {
+    /// That of the only GET, which begins at the start of its file.
+    pub(crate) fn of_one(number: u32, destination: Destination) -> Self {
+        let mut destinations = Self::default();
+        destinations.insert(number, Open { destination, goes_on: None });
+        destinations
+    }
+
     /// Adds a GET.
     pub(crate) fn insert(&mut self, number: u32, get: Open) {
         self.open.insert(number, (get, None));

@@ -47,13 +47,17 @@ mod wanted;
 
 pub(crate) use beneath::Beneath;
 pub(crate) use committer::Committer;
-pub(crate) use destinations::Destination;
+pub(crate) use content::{Content, NotStored, Opened, Stored};
+pub(crate) use destinations::{Destination, Destinations};
 pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
 pub(crate) use outcome::{Direction, Outcomes};
+pub(crate) use place::Place;
 pub(crate) use put::Put;
+pub(crate) use receiving::RecvFile;
 pub(crate) use run::{Done, Run};
+pub(crate) use sending::{Chunk, SendFile};
 pub(crate) use skip::Skip;
 pub(crate) use wanted::Wanted;

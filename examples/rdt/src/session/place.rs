@@ -3,6 +3,7 @@
 use super::receiving::Create;
 use super::sending::Chunk;
 use crate::files::{Page, PeaksBuf, StatusBuf};
+use crate::memory_file::MemoryFile;
 use rdt_proto::files::{FilePath, Flags, Target};
 use std::io;
 
@@ -11,6 +12,10 @@ pub(crate) type Job<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
 
 /// Where the files of a session are.
 pub(crate) trait Place {
+    /// The file that exists in memory only, if `path` is that of one.
+    fn memory_file(&self, _path: FilePath<'_>) -> Option<io::Result<MemoryFile>> {
+        None
+    }
     /// How to create a file that arrives.
     ///
     /// Fails if it cannot be stored at all.

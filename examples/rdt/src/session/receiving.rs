@@ -59,6 +59,14 @@ impl RecvFile {
         file
     }
 
+    /// Whether the file could be created, if that has begun. `None` while it is open.
+    pub(crate) fn created(&mut self) -> Option<io::Result<()>> {
+        match self.advance() {
+            Ok(()) if matches!(self.state, State::Creating(_)) => None,
+            created => Some(created),
+        }
+    }
+
     /// The number of bytes taken. 0 if there is no file.
     pub(crate) fn taken(&self) -> u64 {
         match self.state {

@@ -5,6 +5,8 @@
 mod access;
 #[cfg(target_os = "linux")]
 mod addresses;
+#[cfg(target_os = "linux")]
+mod base_mode;
 mod bench;
 #[cfg(target_os = "linux")]
 mod broken_trees;

@@ -8,7 +8,6 @@
 //!
 //! A file whose step fails leaves the batch, and the others go on.
 
-use super::super::target::{CommitError, sync_folder};
 use super::Tree;
 use super::sealed::Sealed;
 use cap_std::fs::Dir;
@@ -18,6 +17,15 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// Why a commit failed.
+#[derive(Debug)]
+pub(crate) enum CommitError {
+    /// The name refers to the old content, or to nothing.
+    NotStored(io::Error),
+    /// The name refers to the new content, but may refer to the old content after a power failure.
+    NotDurable(io::Error),
+}
 
 /// A folder to flush, and which files need it.
 type Flush = (io::Result<Arc<Dir>>, Vec<usize>);
@@ -121,6 +129,18 @@ fn folder_of(path: &str) -> &str {
 /// An error that several files share.
 fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+}
+
+/// Flushes the folder to the disk, so that the new name survives a power failure.
+#[cfg(unix)]
+fn sync_folder(folder: &Dir) -> io::Result<()> {
+    folder.open(".")?.sync_all()
+}
+
+/// Does nothing, because folders cannot be flushed on this system.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Dir) -> io::Result<()> {
+    Ok(())
 }
 
 /// Flushes the file systems of these files. Returns whether that worked: elsewhere than on Linux it does not wait.

@@ -8,7 +8,6 @@
 
 use super::super::folder::{IfTaken, replaceable};
 use super::super::space::{Reservation, Space};
-use super::super::target::Target;
 use super::super::temporary::Temporary;
 use super::block_tree::BlockTree;
 use super::part::Part;
@@ -65,6 +64,8 @@ pub(super) enum Content {
     Ended,
 }
 
+/// The number of bytes after which a file is flushed to the disk. Regular flushes keep the last flush short.
+const SYNC_INTERVAL: usize = 64 << 20;
 /// The longest target of a link: that of Linux.
 const LONGEST_TARGET: usize = 4_095;
 
@@ -124,7 +125,7 @@ impl Incoming {
     /// Whether a write of `len` bytes flushes the file to the disk.
     pub(crate) fn will_flush(&self, len: usize) -> bool {
         match &self.content {
-            Content::Unnamed(_) | Content::Part(_) => self.unsynced + len >= Target::SYNC_INTERVAL,
+            Content::Unnamed(_) | Content::Part(_) => self.unsynced + len >= SYNC_INTERVAL,
             Content::Folder | Content::Link(_) | Content::Ended => false,
         }
     }

@@ -65,7 +65,7 @@ use std::time::Duration;
 
 pub(crate) use attributes::{of as folder_metadata, time_text};
 pub(crate) use block_tree::{BlockTree, PeaksBuf};
-pub(crate) use commit::commit;
+pub(crate) use commit::{CommitError, commit};
 pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
 pub(crate) use names::is_hidden;

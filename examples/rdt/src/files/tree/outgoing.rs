@@ -106,8 +106,8 @@ impl Outgoing {
         self.metadata
     }
 
-    pub(crate) fn length(&self) -> Option<u64> {
-        Some(self.length)
+    pub(crate) fn length(&self) -> u64 {
+        self.length
     }
 
     /// The position at which the content begins.

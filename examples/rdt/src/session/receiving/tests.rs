@@ -230,3 +230,16 @@ fn a_file_that_is_not_needed_any_more_is_not_created() {
         assert!(setting.blocks() == 0 && setting.names().is_empty(), "{cause:?}");
     }
 }
+
+#[test]
+fn a_file_is_created_before_it_is_said_to_be() {
+    let setting = setting();
+    let (create, release) = setting.create_later();
+    let mut file = setting.begin(create);
+    assert!(file.created().is_none());
+    drop(release);
+    wait(|| file.created()).unwrap();
+    assert!(matches!(file.state, State::Idle(_)));
+    let mut refused = setting.begin(Box::new(|| Err(ErrorKind::StorageFull.into())));
+    assert_eq!(wait(|| refused.created()).unwrap_err().kind(), ErrorKind::StorageFull);
+}
