@@ -3,7 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `folder` | which entries of a folder are read or replaced |
-//! | `source` | opens files to read, and tells whether they have changed |
+//! | `opening` | opens files without waiting |
 //! | `space` | the disk space that unfinished uploads may take |
 //! | `tree` | files beneath a folder, by path: digests, interrupted transfers, lists |
 //! | `temporary` | a file without a name, or with a temporary one, and what a killed program leaves behind |
@@ -18,13 +18,13 @@
 //! the same folder are never replaced. See [`IfTaken`] for what else may happen to a name that is taken.
 
 mod folder;
-mod source;
+mod opening;
 mod space;
 mod temporary;
 mod tree;
 
 pub(crate) use folder::{Folder, IfTaken};
-pub(crate) use source::without_waiting;
+pub(crate) use opening::without_waiting;
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use tree::{
     BlockTree, CommitError, EntryBuf, Incoming, Outgoing, Page, PeaksBuf, SealError, Sealed, StatusBuf, Tree,

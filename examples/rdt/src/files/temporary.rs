@@ -227,7 +227,8 @@ fn remove_old(folder: &Dir, name: &OsStr) -> io::Result<()> {
 
 fn remove_if_left(folder: &Dir, name: &OsStr) -> io::Result<()> {
     // The permissions are those of the file to be replaced, which may not be readable.
-    let open = |options: &mut cap_std::fs::OpenOptions| folder.open_with(name, super::source::without_waiting(options));
+    let open =
+        |options: &mut cap_std::fs::OpenOptions| folder.open_with(name, super::opening::without_waiting(options));
     let mut options = cap_std::fs::OpenOptions::new();
     let file = open(options.clone().read(true)).or_else(|_| open(options.write(true)))?.into_std();
     lock(&file)?;

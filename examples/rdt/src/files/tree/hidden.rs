@@ -1,6 +1,6 @@
 //! The hidden folder of a tree. It is made when it is needed, and removed when it is empty.
 
-use super::super::source::without_waiting;
+use super::super::opening::without_waiting;
 use super::names::HIDDEN;
 use cap_std::fs::{Dir, OpenOptions};
 use std::fs::File;

@@ -19,6 +19,7 @@
 //! | `sealed` | a complete file without a name |
 //! | `sidecar` | the chaining values of a part |
 //! | `start` | where content goes, and what is there already |
+//! | `version` | whether a file has changed |
 //!
 //! A large file that may be kept arrives under a name in the hidden folder, so that it survives the end of the program.
 //! All others have no name until they are complete. Requests cannot name the hidden folder, and lists do not show it.
@@ -47,6 +48,7 @@ mod start;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+mod version;
 
 use self::journal::Journal;
 use self::parts::Parts;

@@ -1,10 +1,11 @@
 //! A file that leaves.
 
-use super::super::source::{open_named, without_waiting};
+use super::super::opening::without_waiting;
 use super::block_tree::{BlockTree, block_value, common_border, hash};
 use super::remembered::{LEAST, Remembered, Values};
 use super::saving::{Saving, changed};
 use super::{Tree, attributes};
+use crate::messages::error_text;
 use blake3::hazmat::ChainingValue;
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::{BLOCK_BYTES, Digest, FileKind, FilePath, Metadata, Peaks};
@@ -261,6 +262,28 @@ impl OpenFile {
         }
         self.saving.on_end(&self.file, hashed, digest, !is_read || self.known_digest == Some(digest))
     }
+}
+
+/// Opens a file that the user named, and makes something of it. The error is a message for the user.
+fn open_named<T>(path: &Path, make: impl FnOnce(File) -> io::Result<T>) -> Result<T, String> {
+    let cannot = |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
+    let explain = |error: io::Error| {
+        let advice = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
+            ErrorKind::PermissionDenied => "check its permissions",
+            _ => "try again, or copy it elsewhere first",
+        };
+        cannot(&error_text(&error), advice)
+    };
+    let metadata = std::fs::metadata(path).map_err(explain)?;
+    if metadata.is_dir() {
+        return Err(cannot("it is a folder", "give a file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(cannot("it is not a regular file", "copy its content into one first"));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    without_waiting(options.read(true)).open(path).and_then(make).map_err(explain)
 }
 
 /// Reads until the buffer is full, or the file ends.

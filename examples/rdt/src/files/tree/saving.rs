@@ -3,9 +3,9 @@
 //! A save costs 32 bytes for each MiB. The steps grow with the file, so all saves of a file together take at most 17
 //! times the last one, and an interruption loses the values of 64 MiB, or of a sixteenth of what was read.
 
-use super::super::source::Version;
 use super::block_tree::BlockTree;
 use super::remembered::{FileVersion, LEAST, Remembered};
+use super::version::Version;
 use blake3::hazmat::ChainingValue;
 use rdt_proto::files::{BLOCK_BYTES, Digest};
 use std::fs::{File, Metadata};

@@ -1,6 +1,6 @@
 //! Where the content of a file goes, and what is there already.
 
-use super::super::source::without_waiting;
+use super::super::opening::without_waiting;
 use super::super::space::{Reservation, Space};
 use super::super::temporary::Temporary;
 use super::block_tree::{BlockTree, hash};
