@@ -50,7 +50,7 @@ impl HeapBudget {
 ///   arrived between two calls lately, up to 1,024. On a fast path a gap is followed by hundreds of bodies before the next
 ///   call.
 /// - *Places and numbers*: they double as they are used, up to `most`.
-/// - *Cache*: no send store grows beyond what 40 Gbit/s take in two round trips, or 1 MiB.
+/// - *Cache*: no send store grows beyond what 40 Gbit/s take in a round trip, or 1 MiB.
 /// - *Share*: no send store grows beyond an eighth of what is left of the budget, no receive store takes more ahead of
 ///   what it keeps, and no more is announced. So many connections have equal windows, and a few have large ones.
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
@@ -198,7 +198,7 @@ impl HeapWindow {
         let sent_end = connection.arq.sent_end();
         let was_waiting = if sent_end.precedes(written) { written.distance_from(sent_end) } else { 0 };
         let slot_bytes = connection.send.pool().slot_bytes();
-        let useful = u32::try_from(useful_bytes(connection.rtt.min()) / slot_bytes.max(1)).unwrap_or(u32::MAX);
+        let useful = u32::try_from(useful_bytes(connection.rtt.srtt()) / slot_bytes.max(1)).unwrap_or(u32::MAX);
         let share = self.most.min(budget.share(slot_bytes)).min(useful.max(self.least));
         let waiting = connection.send.end().distance_from(sent_end);
         let sent = connection.send.pool().kept().saturating_sub(waiting);
@@ -360,11 +360,12 @@ impl HeapWindow {
 }
 
 /// The most bytes of a send store that are of use on a path with this round-trip time: what is in flight at the highest
-/// rate, twice. More memory than the path needs is slower, because it leaves the cache.
-fn useful_bytes(min_rtt: Option<Duration>) -> usize {
-    let Some(min_rtt) = min_rtt else { return usize::MAX };
-    let micros = usize::try_from(min_rtt.as_micros()).unwrap_or(usize::MAX);
-    micros.saturating_mul(2 * FASTEST).max(LEAST_USEFUL)
+/// rate. More memory than the path needs is slower, because it leaves the cache. The time is the smoothed one, which
+/// follows a path that changes.
+fn useful_bytes(srtt: Option<Duration>) -> usize {
+    let Some(srtt) = srtt else { return usize::MAX };
+    let micros = usize::try_from(srtt.as_micros()).unwrap_or(usize::MAX);
+    micros.saturating_mul(FASTEST).max(LEAST_USEFUL)
 }
 
 /// The size of a store over a pool.

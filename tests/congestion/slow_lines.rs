@@ -30,13 +30,13 @@ fn a_first_flight_takes_18_s_at_the_rate_that_the_handshake_proves() {
 #[test]
 fn rfc6928_2_the_initial_window_of_large_segments_is_in_bytes() {
     let windows = [1_452, 1_500, 8_952, 62_020].map(|segment| BandwidthDelay::new(segment).window());
-    assert_eq!(windows, [32 * 1_452, 48_000, 48_000, 2 * 62_020]);
+    assert_eq!(windows, [32 * 1_452, 48_000, 48_000, 4 * 62_020]);
     let after_slow_handshake = [1_452, 8_952].map(|segment| {
         let mut model = BandwidthDelay::new(segment);
         model.on_handshake(at(0), Duration::from_secs(2), 150);
         model.window()
     });
-    assert_eq!(after_slow_handshake, [10 * 1_452, 2 * 8_952]);
+    assert_eq!(after_slow_handshake, [10 * 1_452, 4 * 8_952]);
 }
 
 /// A line on which each packet takes `packet_ms`, full from the first packet on. The way back is fast.

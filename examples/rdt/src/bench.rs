@@ -177,7 +177,7 @@ impl Bench<'_> {
     fn driver(&self, stop: Stop) -> Result<Driver, String> {
         let socket = binding::bind_towards(&self.servers).map_err(|error| failed(&error))?;
         let loss = Loss::new(self.args.common.loss, self.args.common.seed);
-        let driver = Driver::on(socket, self.settings.config.max_datagram_len(), loss, stop);
+        let driver = Driver::on(socket, self.settings.largest_config().max_datagram_len(), loss, stop);
         driver.and_then(Driver::hearing_icmp).map_err(|error| failed(&error))
     }
 

@@ -5,7 +5,7 @@ use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
 use crate::exchange::{Exchange, Storage};
-use crate::link::{Link, in_flight};
+use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Step;
@@ -214,7 +214,7 @@ fn step(session: &Client, link: &Link) -> Step {
 
 /// The number of the `done` bytes that have certainly crossed the network.
 fn arrived(done: u64, session: &Client, link: &Link) -> u64 {
-    if session.transfer() == Transfer::Download { done } else { done.saturating_sub(in_flight(&link.connection)) }
+    if session.transfer() == Transfer::Download { done } else { done.saturating_sub(link.in_flight()) }
 }
 
 impl<F: Storage> Endpoint for FileClient<F> {

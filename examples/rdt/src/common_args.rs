@@ -31,16 +31,15 @@ pub(crate) struct Common {
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,
     /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
-    /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
+    /// 64 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
     /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait.
     /// Packets larger than 1500 bytes are fewer: they take 64 MiB
     #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
     window: Option<u32>,
     /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
-    /// and sends less if it must. By default, and at most, bodies are as large as the network interface takes on Linux,
-    /// up to 62000 within this machine, and 1432 elsewhere, for datagrams that fill a packet of 1500 bytes. The default
-    /// is 1200 with --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads one packet each
-    /// 0.1 s
+    /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes, or 62000 within
+    /// this machine. It is 1200 with --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads
+    /// one packet each 0.1 s
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
     segment: Option<u16>,
     /// Lose this percentage of sent datagrams, to exercise loss recovery
@@ -103,7 +102,8 @@ impl Common {
         let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
         let max_rate = self.rate.map(BitRate::bytes_per_second);
         let verbosity = Verbosity::of(self.verbose);
-        Settings { config, arq, congestion, window, max_rate, verbosity, ..Settings::default() }
+        let has_local_segment = self.segment.is_none() && !config.framing.is_base_only();
+        Settings { config, arq, congestion, has_local_segment, window, max_rate, verbosity, ..Settings::default() }
     }
 }
 

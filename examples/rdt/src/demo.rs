@@ -57,7 +57,8 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
-        Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
+        Driver::bind(loopback, settings.largest_config().max_datagram_len(), server_loss, server_stop.clone())
+            .map_err(fail)?;
     let folder = Folder::open(&up).map_err(fail)?;
     let store = Store {
         access: Access::ReadWrite,
@@ -129,7 +130,7 @@ impl Demo<'_> {
     ) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
-        let bytes = self.settings.config.max_datagram_len();
+        let bytes = self.settings.largest_config().max_datagram_len();
         let socket = binding::bind_towards(&[self.server]).map_err(fail)?;
         let mut driver = Driver::on(socket, bytes, loss, self.stop.clone()).map_err(fail)?;
         let report = Report::new(Progress::new(title, &self.server.to_string()), Local::File(path.to_owned()), false);

@@ -18,6 +18,8 @@ pub(crate) struct Link {
     server: SocketAddr,
     pub(crate) connection: Connection<AnyStorage>,
     pub(crate) window: HeapWindow,
+    /// The largest body that this side sends.
+    segment: u16,
     started: Instant,
     has_request: bool,
     refusal: Refusal,
@@ -47,6 +49,7 @@ impl Link {
             server,
             connection,
             window: settings.heap_window(),
+            segment: settings.config.segment,
             started: now,
             has_request,
             refusal: Refusal::None,
@@ -64,6 +67,11 @@ impl Link {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// The most bytes that were sent and may not have arrived.
+    pub(crate) fn in_flight(&self) -> u64 {
+        in_flight(&self.connection, self.segment)
     }
 
     /// Whether `address` is that of the server. The socket is not connected, so it receives datagrams from any address.
@@ -119,10 +127,10 @@ impl Link {
     }
 }
 
-/// The most bytes that were sent and may not have arrived: a body for each packet in the send store.
-pub(crate) fn in_flight(connection: &Connection<AnyStorage>) -> u64 {
+/// The most bytes that were sent and may not have arrived: a body of `segment` bytes for each packet in the send store.
+pub(crate) fn in_flight(connection: &Connection<AnyStorage>, segment: u16) -> u64 {
     if connection.is_all_acknowledged() {
         return 0;
     }
-    u64::from(connection.send_memory().used).saturating_mul(connection.path().segment as u64)
+    u64::from(connection.send_memory().used).saturating_mul(segment.into())
 }

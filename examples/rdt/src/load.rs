@@ -177,7 +177,7 @@ impl<'r> Load<'r> {
         let exchange = Exchange::new(session, Excerpt { content, done: 0 }).taking_at_most(self.settings.max_rate);
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
-        let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
+        let (bytes, loss) = (self.settings.largest_config().max_datagram_len(), Loss::new(self.args.common.loss, seed));
         let bound = binding::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         socket.hear_icmp()?;

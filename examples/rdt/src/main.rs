@@ -99,7 +99,6 @@ mod report_limit;
 mod request;
 mod request_line;
 mod reset_keys;
-mod route;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod serve;

@@ -43,7 +43,8 @@ pub(crate) fn request(
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
     let socket = binding::bind_towards(&servers).map_err(fail)?;
-    let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);
+    let driver =
+        Driver::on(socket, settings.largest_config().max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
     let client = loop {

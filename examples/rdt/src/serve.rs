@@ -73,7 +73,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         })
     };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
-    let bytes = settings.config.max_datagram_len();
+    let bytes = settings.largest_config().max_datagram_len();
     threads::run(sockets, &stop, serve, |socket, thread| {
         Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config)
     })?;

@@ -41,6 +41,8 @@ pub(crate) struct Served {
     stopped: Option<ErrorCode>,
     /// Content that was sent, until the client has all of it.
     sent: VecDeque<Ended>,
+    /// The largest body that this side sends.
+    segment: u16,
 }
 
 /// The session of a client.
@@ -53,6 +55,8 @@ enum Spoken {
 pub(crate) struct Offer<'s> {
     pub(crate) store: &'s Store,
     pub(crate) config: ServerConfig,
+    /// The largest body of a packet.
+    pub(crate) segment: u16,
     pub(crate) committer: &'s Committer,
 }
 
@@ -80,6 +84,7 @@ impl Served {
             reported: false,
             stopped: None,
             sent: VecDeque::new(),
+            segment: offer.segment,
         }
     }
 
@@ -132,7 +137,7 @@ impl Served {
                         lines.push(line(self.client, content, ended, self.stopped));
                     }
                 }
-                let arrived = exchange.sent().saturating_sub(in_flight(connection));
+                let arrived = exchange.sent().saturating_sub(in_flight(connection, self.segment));
                 let is_all = ended.is_some() || connection.is_all_acknowledged();
                 let reason = ended.unwrap_or(CloseReason::Finished);
                 while self.sent.front().is_some_and(|content| is_all || content.sent <= arrived) {

@@ -99,7 +99,7 @@ impl FileServer {
             committer: Committer::default(),
             finished,
             quiet,
-            peers: Listener::new(now, limits.listener_config(&settings.config), entropy::random_bytes()?),
+            peers: Listener::new(now, limits.listener_config(&settings.largest_config()), entropy::random_bytes()?),
             refusals: None,
             budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),
@@ -172,7 +172,12 @@ impl FileServer {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            let offer = Offer { store: &self.store, config: self.session_config, committer: &self.committer };
+            let offer = Offer {
+                store: &self.store,
+                config: self.session_config,
+                segment: settings.config.segment,
+                committer: &self.committer,
+            };
             let disk = self.disk.with_key(peer.index());
             self.exchanges[peer.index()] = Some(Served::new(now, (peer, address, host), disk, window, &offer));
             self.active += 1;

@@ -2,7 +2,6 @@
 
 use crate::observers::{Observers, Verbosity};
 use crate::qlog::VantagePoint;
-use crate::route;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
 use rdt_proto::congestion::{Algorithm, Controller, FixedWindow, RateLimited};
@@ -24,13 +23,13 @@ const ROSTOV_RECV_SLOTS: u32 = 8;
 pub(crate) const WINDOW: u32 = 16_384;
 /// The most bytes that large packets buffered one way take.
 ///
-/// It is more than of packets of 1,500 bytes: the path may carry only such packets, and each then takes a large slot.
+/// It is more than that of packets of 1,500 bytes: the path may carry only those, and each then takes a large slot.
 const WINDOW_BYTES: u64 = 64 << 20;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
 /// The default towards the public implementation with stop-and-wait, which takes one packet of almost 64 KiB at a time.
 pub(crate) const SINGLE_WINDOW: u32 = 4;
-/// The number of packets buffered each way at first: up to 92 KB, which are taken as they are used.
+/// The number of packets buffered each way at first: up to 92 KB, or eight packets, which are taken as they are used.
 const FIRST_WINDOW: u32 = 64;
 /// The least number of packets that a window is limited to by their bytes.
 const LEAST_WINDOW: u64 = 8;
@@ -67,9 +66,11 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) arq: Mechanism,
     pub(crate) congestion: Congestion,
+    /// Whether bodies are larger towards an address of this machine.
+    pub(crate) has_local_segment: bool,
     /// The largest number of packets buffered each way.
     pub(crate) window: u32,
-    /// The most bytes that these packets take, if they are large.
+    /// The most bytes that these packets take, besides the limit on large ones.
     pub(crate) window_bytes: u64,
     /// The most that this side sends, in bytes per second.
     pub(crate) max_rate: Option<u64>,
@@ -97,11 +98,12 @@ impl Default for Settings {
     fn default() -> Self {
         let config = config(Profile::Note, PeerMethod::SelectiveRepeat, None);
         Self {
-            config,
+            config: with_segment(config, SEGMENT),
             arq: Mechanism::SelectiveRepeat,
             congestion: Congestion::BandwidthDelay,
+            has_local_segment: true,
             window: WINDOW,
-            window_bytes: WINDOW_BYTES,
+            window_bytes: u64::MAX,
             max_rate: None,
             verbosity: Verbosity::Nothing,
         }
@@ -134,16 +136,13 @@ fn rostov(method: Method) -> Config {
     Config { recv_segment: u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ..config }
 }
 
-/// The largest body of a packet of 1,500 bytes, in bytes.
-const ORDINARY_SEGMENT: u16 = 1_500 - HEADERS;
+/// The largest body of a packet, in bytes: an IPv6 packet of 1,500 bytes without the headers of IPv6, UDP and INFO.
+pub(crate) const SEGMENT: u16 = 1_432;
 
-/// The headers of IPv6, UDP and INFO, in bytes.
-const HEADERS: u16 = 40 + 8 + 20;
-
-/// The largest body of a packet, in bytes, by default.
+/// The same towards an address of this machine. Each packet costs as much as a small one, so larger ones are faster.
 ///
-/// [`towards`](Settings::towards) a peer it is at most what the route carries, where the system tells that.
-pub(crate) const SEGMENT: u16 = if cfg!(target_os = "linux") { 62_000 } else { ORDINARY_SEGMENT };
+/// A larger packet of another path may not survive a move to a smaller path, so there the user has to ask for it.
+const LOCAL_SEGMENT: u16 = 62_000;
 
 /// The same for the public implementation with stop-and-wait, which reads one packet each 0.1 s: its own largest body.
 ///
@@ -159,38 +158,37 @@ impl Settings {
     /// At the maximum rate it takes half a second to take a full window. A larger window would let the server send far
     /// ahead of it.
     pub(crate) fn for_download(self) -> Self {
-        let window_bytes = self.max_rate.map_or(WINDOW_BYTES, |rate| WINDOW_BYTES.min(rate / 2));
+        let window_bytes = self.max_rate.map_or(u64::MAX, |rate| rate / 2);
         Self { window_bytes, ..self }
+    }
+
+    /// The configuration with the largest bodies of any connection.
+    pub(crate) fn largest_config(&self) -> Config {
+        if self.has_local_segment { with_segment(self.config, LOCAL_SEGMENT) } else { self.config }
     }
 
     /// The settings of a connection to `peer`, which takes bodies of at most `segment` bytes.
     ///
-    /// Bodies are as large as the route carries, and not so large that one takes long at the maximum rate.
+    /// Large bodies are for addresses of this machine, and not so large that one takes long at the maximum rate.
     pub(crate) fn towards(self, peer: SocketAddr, segment: u16) -> Self {
-        let mut config = self.config;
-        if config.framing.is_base_only() {
-            return self;
-        }
-        let most = if segment.min(config.segment) > ORDINARY_SEGMENT {
-            let route = route::mtu(peer).map_or(u64::MAX, |mtu| mtu.saturating_sub(HEADERS.into()).into());
-            let rate = self.max_rate.map_or(u64::MAX, |rate| rate * BODY_TIME.as_millis() / 1_000);
-            u16::try_from(route.min(rate)).unwrap_or(u16::MAX).clamp(ORDINARY_SEGMENT, segment)
+        let rate = self.max_rate.map_or(u64::MAX, |rate| rate.saturating_mul(BODY_TIME.as_millis()) / 1_000);
+        let segment = u16::try_from(rate).unwrap_or(u16::MAX).min(segment).min(LOCAL_SEGMENT);
+        if self.has_local_segment && segment > SEGMENT && peer.ip().to_canonical().is_loopback() {
+            Self { config: with_segment(self.config, segment), ..self }
         } else {
-            ORDINARY_SEGMENT
-        };
-        config.segment = config.segment.min(most);
-        config.recv_segment = config.recv_segment.min(most);
-        Self { config, ..self }
+            self
+        }
     }
 
     /// The largest number of packets buffered each way.
     fn window(&self) -> u32 {
-        self.packets(self.window, self.window_bytes)
+        let most = if self.config.recv_segment > SEGMENT { WINDOW_BYTES } else { u64::MAX };
+        self.packets(self.window, self.window_bytes.min(most))
     }
 
     /// The number of packets buffered each way at first. Base mode announces no window, so there it never grows.
     fn first_window(&self) -> u32 {
-        let first = u64::from(FIRST_WINDOW) * u64::from(ORDINARY_SEGMENT);
+        let first = u64::from(FIRST_WINDOW) * u64::from(SEGMENT);
         if self.config.framing.is_base_only() {
             self.window
         } else {
@@ -208,6 +206,10 @@ impl Settings {
     pub(crate) fn heap_window(&self) -> HeapWindow {
         HeapWindow::new(self.first_window(), self.window())
     }
+}
+
+const fn with_segment(config: Config, segment: u16) -> Config {
+    Config { segment, recv_segment: segment, ..config }
 }
 
 /// Storage for the connection to `peer`.
@@ -244,4 +246,58 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
 /// of a second, and then lingers for 5 s.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The segment, the first window and the largest one towards `peer`, which takes `segment` bytes.
+    fn towards(settings: Settings, peer: &str, segment: u16) -> (u16, u32, u32) {
+        let settings = settings.towards(peer.parse().unwrap(), segment);
+        assert_eq!(settings.config.segment, settings.config.recv_segment);
+        (settings.config.segment, settings.first_window(), settings.window())
+    }
+
+    #[test]
+    fn only_this_machine_gets_large_bodies() {
+        let ordinary = Settings::default();
+        for peer in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(towards(ordinary, peer, u16::MAX), (62_000, 8, 1_082), "{peer}");
+        }
+        for peer in ["192.0.2.1:1", "[2001:db8::1]:1", "[fe80::1%3]:1"] {
+            assert_eq!(towards(ordinary, peer, u16::MAX), (1_432, 64, 16_384), "{peer}");
+        }
+        assert_eq!(towards(ordinary, "127.0.0.1:1", 30_000).0, 30_000, "what the peer takes");
+        assert_eq!(
+            towards(ordinary, "127.0.0.1:1", 1_200),
+            (1_432, 64, 16_384),
+            "a peer of base mode, or an older one"
+        );
+    }
+
+    #[test]
+    fn the_user_chooses_the_segment() {
+        for segment in [500, 1_432, 8_932] {
+            let config = with_segment(Settings::default().config, segment);
+            let chosen = Settings { config, has_local_segment: false, window: 65_536, ..Settings::default() };
+            assert_eq!(towards(chosen, "127.0.0.1:1", u16::MAX).0, segment);
+            assert_eq!(chosen.largest_config().segment, segment);
+            assert_eq!(
+                chosen.window(),
+                if segment > SEGMENT { 7_513 } else { 65_536 },
+                "at most 64 MiB of large packets"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_takes_no_longer_than_10_ms_at_the_maximum_rate() {
+        let limited = |max_rate| Settings { max_rate: Some(max_rate), ..Settings::default() };
+        let segments =
+            [0, 100_000, 1_000_000, 10_000_000, u64::MAX].map(|rate| towards(limited(rate), "127.0.0.1:1", u16::MAX).0);
+        assert_eq!(segments, [1_432, 1_432, 10_000, 62_000, 62_000]);
+        assert_eq!(limited(1_000_000).for_download().window(), 349, "half a second");
+        assert_eq!(limited(1_000).for_download().window(), 8, "the least");
+    }
 }

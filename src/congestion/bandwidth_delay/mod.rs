@@ -45,9 +45,9 @@ const MINIMUM_SEGMENTS: u64 = 4;
 /// The least round-trip time, so that no division is by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
 
-/// An initial window of so many segments, if they are not large.
+/// An initial window of so many segments. Of large ones it has as many bytes, and at least the minimum window.
 fn initial_window(segment: u64, segments: u64) -> u64 {
-    initial_burst(segment, segments, segments * ORDINARY_SEGMENT)
+    initial_burst(segment, segments, (segments * ORDINARY_SEGMENT).max(segment * MINIMUM_SEGMENTS))
 }
 
 /// The state at the start of a round.

@@ -8,7 +8,7 @@ use super::stopped;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
-use crate::link::{Link, in_flight};
+use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::{Progress, Step};
@@ -187,7 +187,7 @@ impl<R: Requests> SessionClient<R> {
     }
 
     fn how_far(&self) -> String {
-        let in_flight = self.contact.link().map_or(0, |link| in_flight(&link.connection));
+        let in_flight = self.contact.link().map_or(0, Link::in_flight);
         let step = self.requests.step(&self.exchange, in_flight);
         stopped::text(&self.requests.title(), &step, |done| self.requests.after_stop(&self.exchange, done))
     }
@@ -243,7 +243,7 @@ impl<R: Requests> SessionClient<R> {
             }
             return;
         }
-        let in_flight = in_flight(&link.connection);
+        let in_flight = link.in_flight();
         let step = || match self.requests.step(&self.exchange, in_flight) {
             Step::Transferring { done, total, .. } => {
                 Step::Transferring { done, total, path: path_view(&link.connection, self.requests.is_sender()) }

@@ -88,6 +88,7 @@ impl RecvFile {
         }
         let room = limit.saturating_sub(self.filling.len());
         if room == 0 {
+            self.chunk_size.wait();
             return None;
         }
         let len = bytes.len().min(room);

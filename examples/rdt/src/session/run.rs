@@ -58,7 +58,7 @@ impl Run<'_> {
         let mut asked = requests()?;
         let loss = Loss::new(self.common.loss, self.common.seed);
         let socket = binding::bind_towards(&servers).map_err(fail)?;
-        let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, self.stop.clone());
+        let driver = Driver::on(socket, settings.largest_config().max_datagram_len(), loss, self.stop.clone());
         let mut driver = driver.and_then(Driver::hearing_icmp).map_err(fail)?;
         let mut patience = Patience::new(driver.now(), &settings, !self.common.quiet);
         loop {

@@ -93,7 +93,11 @@ impl SendFile {
             self.take_chunk();
         }
         self.read_ahead();
-        self.used < self.ready.len() || matches!(self.state, State::Ended { .. })
+        let is_ready = self.used < self.ready.len() || matches!(self.state, State::Ended { .. });
+        if !is_ready {
+            self.chunk_size.wait();
+        }
+        is_ready
     }
 
     /// Reads the next bytes. `None` until they are there. 0 bytes are the end of the content.
