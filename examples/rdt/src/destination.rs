@@ -20,11 +20,17 @@ pub(crate) enum Place {
     StandardOutput,
 }
 
-/// The place that `--output` names for the only file or folder of a request. A folder gets it under its own name.
-pub(crate) fn place(output: Option<&Path>, own_name: &str) -> Result<Place, String> {
+/// The place that `--output` names for the only file or folder of a request. A folder gets it under its own name,
+/// unless it is a copy of that folder and is named without a slash at the end.
+pub(crate) fn place(
+    output: Option<&Path>,
+    own_name: &str,
+    is_copy: impl FnOnce(&Path) -> bool,
+) -> Result<Place, String> {
     match output {
         None => entry(own_name.into()),
         Some(path) if path.as_os_str() == "-" => Ok(Place::StandardOutput),
+        Some(folder) if !names_folder(folder) && folder.is_dir() && is_copy(folder) => entry(folder.into()),
         Some(folder) if folder.is_dir() => entry(folder.join(own_name)),
         Some(folder) if names_folder(folder) => Err(no_folder(folder)),
         Some(file) => match entry(file.into())? {

@@ -25,6 +25,7 @@
 //! | `session` | sessions with many requests, of client and server |
 //! | `request`, `report` | base mode: runs a client with one request, and reports its result |
 //! | `destination` | where a download goes |
+//! | `folder_copy` | the folders that a download has made |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `memory_file` | files in memory only, for measurements |
 //! | `file_storage` | the storage of an exchange: the files of a place |
@@ -70,6 +71,7 @@ mod escape;
 mod exchange;
 mod file_storage;
 mod files;
+mod folder_copy;
 mod generated;
 mod intake;
 mod json;

@@ -78,6 +78,11 @@ impl ServerAddress {
         self.name.as_ref()
     }
 
+    /// The host and the port, without a name.
+    pub(crate) fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Whether the name is that of a folder: it ends with a slash.
     pub(crate) fn names_folder(&self) -> bool {
         self.names_folder

@@ -4,12 +4,14 @@ use crate::common_args::Common;
 use crate::destination;
 use crate::file_storage::Files;
 use crate::files::{self, EntryBuf, Outgoing, Tree, TreeRules};
+use crate::folder_copy::{CopyState, FolderCopy};
 use crate::json::{self, Record};
 use crate::messages::to_stdout;
 use crate::path_pattern::PathPattern;
 use crate::progress::Progress;
 use crate::report::Local;
 use crate::request::{self, Job};
+use crate::server_address::ServerAddress;
 use crate::session::{self, Direction, Done, Get, Items, List, Matching, Outcomes, Put, Run, Wanted, own_name};
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
@@ -62,7 +64,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         if let Some(Ok(pattern)) = PathPattern::of(name) {
             all_matching.push(match_in(args, pattern, rules)?);
         } else {
-            wanted.push(want(args, name, is_single, rules)?);
+            wanted.push(want(args, name, &server, is_single, rules)?);
             literal.push(name);
         }
     }
@@ -116,19 +118,40 @@ fn match_in(args: &GetArgs, pattern: PathPattern, rules: TreeRules) -> Result<Ma
 }
 
 /// Where the file or folder `name` of a server goes.
-fn want(args: &GetArgs, name: &FilePathBox, is_single: bool, rules: TreeRules) -> Result<Wanted, String> {
-    let own_name = own_name_of(name);
-    let output = args.output.as_deref();
-    let place =
-        if is_single { destination::place(output, own_name)? } else { destination::place_in(output, own_name)? };
-    let (destination, is_folder_here) = match place {
-        destination::Place::StandardOutput => (session::Destination::StandardOutput, false),
-        destination::Place::Entry { path, folder, name, is_folder } => {
-            let beneath = path.parent().unwrap_or(Path::new("")).to_owned();
-            (session::Destination::File { tree: Tree::new(folder, rules), path: name, beneath }, is_folder)
-        }
+fn want(
+    args: &GetArgs,
+    name: &FilePathBox,
+    server: &ServerAddress,
+    is_single: bool,
+    rules: TreeRules,
+) -> Result<Wanted, String> {
+    let (own_name, output, skip) = (own_name_of(name), args.output.as_deref(), args.choice.skip());
+    let copy_as = |path: &Path| FolderCopy::new(path, &server.host_and_port(), name);
+    let place = if is_single {
+        destination::place(output, own_name, |path| copy_as(path).is_some_and(|copy| copy.state().is_some()))?
+    } else {
+        destination::place_in(output, own_name)?
     };
-    Ok(Wanted { path: name.clone(), destination, entry: None, is_folder_here })
+    match place {
+        destination::Place::StandardOutput => {
+            let destination = session::Destination::StandardOutput;
+            Ok(Wanted { path: name.clone(), destination, entry: None, is_folder_here: false, skip, copy: None })
+        }
+        destination::Place::Entry { path, folder, name: entry, is_folder } => {
+            let copy = copy_as(&path);
+            let state = copy.as_ref().and_then(FolderCopy::state);
+            let beneath = path.parent().unwrap_or(Path::new("")).to_owned();
+            Ok(Wanted {
+                path: name.clone(),
+                destination: session::Destination::File { tree: Tree::new(folder, rules), path: entry, beneath },
+                entry: None,
+                is_folder_here: is_folder,
+                // What an interrupted command has stored need not come again.
+                skip: if state == Some(CopyState::Begun) { skip.or_same_time() } else { skip },
+                copy: copy.filter(|_| !is_folder || state.is_some()),
+            })
+        }
+    }
 }
 
 pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -217,7 +240,7 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     };
     // A part would be of no use: no request of this session goes on with one.
     let rules = TreeRules { keeps_parts: false, ..rules_of(args) };
-    let (name, wanted) = (base_name(name)?, want(args, name, true, rules)?);
+    let (name, wanted) = (base_name(name)?, want(args, name, &server, true, rules)?);
     let destination = wanted.destination;
     let local = match &destination {
         session::Destination::File { path, beneath, .. } => Local::File(beneath.join(&**path)),

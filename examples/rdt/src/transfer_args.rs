@@ -56,7 +56,9 @@ pub(crate) struct GetArgs {
     #[arg(value_name = "NAME> <ADDR", required = true, num_args = 1..)]
     words: Vec<String>,
     /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
-    /// file is replaced once the download is complete. A symbolic link to a file is itself replaced
+    /// file is replaced once the download is complete. A symbolic link to a file is itself replaced. An existing folder
+    /// gets it under its own name, unless the same command has made the folder, as the copy of another one: then it
+    /// goes on there. With a slash at the end it is always the folder to store in
     #[arg(long, short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]

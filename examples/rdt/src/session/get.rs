@@ -23,6 +23,7 @@ use super::stopped::after_stop;
 use super::wanted::{Local, Wanted, look_up};
 use crate::disk::{Call, Work};
 use crate::files::PeaksBuf;
+use crate::folder_copy::FolderCopy;
 use crate::messages::error_text;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -38,6 +39,8 @@ use std::net::SocketAddr;
 const AHEAD: usize = 32;
 
 pub(crate) struct Get {
+    /// The number of names and patterns that the command has.
+    names: usize,
     waiting: VecDeque<Wanted>,
     next: VecDeque<(Wanted, State)>,
     skip: Skip,
@@ -46,6 +49,8 @@ pub(crate) struct Get {
     open: HashMap<u32, Open>,
     /// The folders to make behind the files in them, which change their times of modification.
     folders: Folders,
+    /// The records of the folders that it makes.
+    copies: Vec<FolderCopy>,
     /// The names in the folder of this side that patterns may not take again.
     local: HashSet<FilePathBox>,
     server: Option<SocketAddr>,
@@ -97,12 +102,14 @@ enum Open {
 impl Get {
     pub(crate) fn new(wanted: Vec<Wanted>, skip: Skip, outcomes: Outcomes) -> Self {
         Self {
+            names: wanted.len(),
             waiting: wanted.into(),
             next: VecDeque::new(),
             skip,
             pending: VecDeque::new(),
             open: HashMap::new(),
             folders: Folders::default(),
+            copies: Vec::new(),
             local: HashSet::new(),
             server: None,
             outcomes,
@@ -115,6 +122,7 @@ impl Get {
 
     /// Also wants what matches these patterns. All of it is stored in one folder, where the other files take these names.
     pub(crate) fn matching(mut self, all: Vec<Matching>, taken: Vec<FilePathBox>) -> Self {
+        self.names += all.len();
         self.pending.extend(all.into_iter().map(|matching| Pending::Match(Listing::new(matching))));
         self.local.extend(taken);
         self
@@ -126,8 +134,8 @@ impl Get {
         while self.next.len() < AHEAD
             && let Some(wanted) = self.waiting.pop_front()
         {
-            let (skip, looked_up) = (self.skip, wanted.clone());
-            let call = exchange.disk().call(Work::Read, move || look_up(&looked_up, skip));
+            let looked_up = wanted.clone();
+            let call = exchange.disk().call(Work::Read, move || look_up(&looked_up));
             self.next.push_back((wanted, State::LookingUp(call)));
             started = true;
         }
@@ -141,6 +149,9 @@ impl Get {
             let left = self.waiting.len() + self.next.len() + self.pending.len() + self.open.len();
             self.outcomes
                 .leave_out(left, format!("the connection has ended before {left} of the others: get them again"));
+        }
+        if self.are_complete() && !self.outcomes.has_failed() {
+            self.copies.iter().for_each(FolderCopy::complete);
         }
         self.outcomes.finish(took)
     }
@@ -207,7 +218,7 @@ impl Get {
             return self.make_pending(exchange, pending);
         }
         let Some((wanted, State::Ready(peaks))) = self.next.front() else { return false };
-        if wanted.is_folder_here || self.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
+        if wanted.is_folder_here || wanted.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
             let Some((wanted, _)) = self.next.pop_front() else { return false };
             self.pending.push_back(Pending::Stat { wanted, code: None });
             return true;
@@ -335,7 +346,10 @@ impl Requests for Get {
         if self.outcomes.has_content_on_stdout() {
             return ": the standard output is incomplete";
         }
-        after_stop(self.skip, &self.outcomes, done, exchange.place.current().is_some_and(is_part))
+        // The same command skips what is there of a folder with a record.
+        let goes_on = self.copies.len() == self.names;
+        let skip = if goes_on { self.skip.or_same_time() } else { self.skip };
+        after_stop(skip, &self.outcomes, done, exchange.place.current().is_some_and(is_part))
     }
 
     /// A GET can be stopped only with the connection.

@@ -12,6 +12,16 @@ pub(crate) enum Skip {
     SameContent,
 }
 
+impl Skip {
+    /// At least those with the same length and time.
+    pub(crate) fn or_same_time(self) -> Self {
+        match self {
+            Self::Nothing | Self::SameTime => Self::SameTime,
+            Self::SameContent => Self::SameContent,
+        }
+    }
+}
+
 /// What a side knows about a file.
 pub(crate) type About = (FileKind, u64, Metadata, Option<Digest>);
 

@@ -3,6 +3,7 @@
 use super::destinations::Destination;
 use super::skip::{Skip, is_same};
 use crate::files::{EntryBuf, PeaksBuf, Tree};
+use crate::folder_copy::FolderCopy;
 use rdt_proto::files::{BLOCK_BYTES, FilePathBox, Flags};
 use std::io;
 
@@ -16,6 +17,10 @@ pub(crate) struct Wanted {
     pub(crate) entry: Option<EntryBuf>,
     /// Whether this side has a folder there: then only a folder can be fetched.
     pub(crate) is_folder_here: bool,
+    /// Whether this side may have it already.
+    pub(crate) skip: Skip,
+    /// The record of a folder that this command makes, or goes on with.
+    pub(crate) copy: Option<FolderCopy>,
 }
 
 impl Wanted {
@@ -34,10 +39,10 @@ pub(super) enum Local {
 }
 
 /// What this side has of a file. It may block.
-pub(super) fn look_up(wanted: &Wanted, skip: Skip) -> io::Result<Local> {
+pub(super) fn look_up(wanted: &Wanted) -> io::Result<Local> {
     let Destination::File { tree, path, .. } = &wanted.destination else { return Ok(Local::Part(PeaksBuf::default())) };
     if let Some(entry) = &wanted.entry
-        && is_same_file(tree, path, entry, skip)?
+        && is_same_file(tree, path, entry, wanted.skip)?
     {
         return Ok(Local::Same);
     }

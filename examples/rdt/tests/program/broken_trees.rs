@@ -173,7 +173,8 @@ fn the_files_behind_a_large_one_that_fails_are_counted() {
     let (place, faults) = (Place::new(), Faults::new());
     write_tree(|name| place.server(name));
     fs::File::create(place.server("tree/a")).unwrap().set_len(1 << 30).unwrap();
-    fs::create_dir(place.client("copy")).unwrap();
+    // The command makes no folder, so it writes no record of one.
+    fs::create_dir_all(place.client("copy/tree")).unwrap();
     let server = place.serve(&[]);
     let mut command = program();
     faults.apply(&mut command);

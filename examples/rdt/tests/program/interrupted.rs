@@ -58,7 +58,7 @@ fn hidden(folder: &Path) -> Vec<String> {
 }
 
 /// The bytes of the parts in a folder.
-fn part_bytes(folder: &Path) -> u64 {
+pub(crate) fn part_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder.join(".rdt")).into_iter().flatten().flatten();
     let parts = entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "part"));
     parts.filter_map(|part| part.metadata().ok()).map(|metadata| metadata.len()).sum()

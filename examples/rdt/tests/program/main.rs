@@ -17,6 +17,8 @@ mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
+mod folder_copies;
+#[cfg(target_os = "linux")]
 mod folders;
 #[cfg(target_os = "linux")]
 mod group_commit;

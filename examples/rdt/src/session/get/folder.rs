@@ -2,6 +2,7 @@
 
 use super::{Get, Open, Pending};
 use crate::files::{EntryBuf, StatusBuf};
+use crate::folder_copy::FolderCopy;
 use crate::session::client::ClientExchange;
 use crate::session::destinations::Destination;
 use crate::session::failure_text::refused;
@@ -53,6 +54,8 @@ impl Get {
         match code {
             _ if is_folder && wanted.is_stored() => {
                 self.outcomes.are_many();
+                // The record comes before the folder, which an interrupted command leaves.
+                self.copies.extend(wanted.copy.clone().inspect(FolderCopy::begin));
                 if let Destination::File { tree, path, .. } = &wanted.destination {
                     let (tree, path) = (tree.clone(), path.clone());
                     self.folders.push(Folder { tree, path, metadata: status.metadata });
@@ -155,6 +158,12 @@ impl Get {
         }
         let destination = Destination::File { tree: tree.clone(), path: local, beneath: outer.clone() };
         self.total += entry.length;
-        self.waiting.push_back(Wanted { path: path.into(), destination, entry: Some(entry), is_folder_here: false });
+        self.waiting.push_back(Wanted {
+            path: path.into(),
+            destination,
+            entry: Some(entry),
+            is_folder_here: false,
+            ..folder.clone()
+        });
     }
 }

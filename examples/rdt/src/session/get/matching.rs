@@ -90,7 +90,8 @@ impl Get {
         let destination = Destination::File { tree: tree.clone(), path: local.clone(), beneath };
         match entry.kind {
             FileKind::Folder => {
-                let folder = Wanted { path, destination, entry: None, is_folder_here: false };
+                let folder =
+                    Wanted { path, destination, entry: None, is_folder_here: false, skip: self.skip, copy: None };
                 self.folders.push(Folder { tree, path: local, metadata: entry.metadata });
                 self.pending.push_back(Pending::List { folder, last: None });
             }
@@ -98,7 +99,14 @@ impl Get {
                 // The list has no digest, which the server would compute for what does not match as well.
                 let entry = Some(entry).filter(|_| self.skip != Skip::SameContent);
                 self.total += entry.as_ref().map_or(0, |entry| entry.length);
-                self.waiting.push_back(Wanted { path, destination, entry, is_folder_here: false });
+                self.waiting.push_back(Wanted {
+                    path,
+                    destination,
+                    entry,
+                    is_folder_here: false,
+                    skip: self.skip,
+                    copy: None,
+                });
             }
             FileKind::Link | FileKind::Nothing | FileKind::Other(_) => self.leave_out(&path),
         }

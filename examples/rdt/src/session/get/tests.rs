@@ -12,7 +12,14 @@ fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
     let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
     let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
     let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
-    let folder = Wanted { path: path("a/tree"), destination, entry: None, is_folder_here: false };
+    let folder = Wanted {
+        path: path("a/tree"),
+        destination,
+        entry: None,
+        is_folder_here: false,
+        skip: Skip::Nothing,
+        copy: None,
+    };
     let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
     for (name, kind) in entries {
         let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
@@ -52,7 +59,14 @@ fn a_list_that_does_not_ascend_ends_the_session() {
         let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
         let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
         let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
-        let folder = Wanted { path: path("a/tree"), destination, entry: None, is_folder_here: false };
+        let folder = Wanted {
+            path: path("a/tree"),
+            destination,
+            entry: None,
+            is_folder_here: false,
+            skip: Skip::Nothing,
+            copy: None,
+        };
         get.open.insert(7, Open::List { folder, last: None, has_entry: false });
         for name in entries {
             let (metadata, path) = (Metadata::default(), path(name));
@@ -87,7 +101,8 @@ fn an_entry_with_too_long_a_path_here_fails_alone() {
     let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
     let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
     let destination = Destination::File { tree, path: path("a longer name"), beneath: here.path().into() };
-    let folder = Wanted { path: path("a/t"), destination, entry: None, is_folder_here: false };
+    let folder =
+        Wanted { path: path("a/t"), destination, entry: None, is_folder_here: false, skip: Skip::Nothing, copy: None };
     let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
     for name in [&*long, "a/t/short"] {
         let entry =
