@@ -194,7 +194,7 @@ impl Served {
     pub(crate) fn is_sender(&self) -> bool {
         match &self.session {
             Spoken::First(exchange) => exchange.session.transfer() == Some(Transfer::Download),
-            Spoken::Many(exchange) => exchange.progress()[0] > 0,
+            Spoken::Many(exchange) => exchange.progress().0 > 0,
         }
     }
 

@@ -79,6 +79,17 @@ impl Destinations {
         self.open.get(&number)?.1?.length
     }
 
+    /// The bytes that are here of the files that the server has announced. The last one arrives, with `received` bytes
+    /// so far, or has arrived.
+    pub(crate) fn arrived(&self, received: Option<u64>) -> u64 {
+        let whole = |announced: &Announced| announced.length.unwrap_or(announced.offset);
+        let all: u64 = self.open.values().filter_map(|(_, announced)| announced.as_ref()).map(whole).sum();
+        let left = received
+            .zip(self.current)
+            .map_or(0, |(received, last)| i128::from(whole(&last)) - i128::from(last.offset) - i128::from(received));
+        u64::try_from(i128::from(all) - left).unwrap_or_default()
+    }
+
     /// The file that arrives, or that arrived last.
     pub(crate) fn current(&self) -> Option<Announced> {
         self.current

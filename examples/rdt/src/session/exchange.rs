@@ -178,13 +178,13 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         self.sending = Sending::File { file: SendFile::new(self.disk.clone(), first).into(), about, bytes: 0 };
     }
 
-    /// The number of content bytes of the file that leaves, and of the one that arrives.
-    pub(crate) fn progress(&self) -> [u64; 2] {
+    /// The number of content bytes of the file that leaves, and of the one that arrives if there is one.
+    pub(crate) fn progress(&self) -> (u64, Option<u64>) {
         let sent = match &self.sending {
             Sending::File { bytes, .. } => *bytes,
             _ => 0,
         };
-        [sent, self.receiving.as_ref().map_or(0, |receiving| receiving.file.taken())]
+        (sent, self.receiving.as_ref().map(|receiving| receiving.file.taken()))
     }
 
     pub(super) fn moved(&self) -> u64 {

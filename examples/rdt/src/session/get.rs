@@ -101,9 +101,10 @@ enum Open {
 
 impl Get {
     pub(crate) fn new(wanted: Vec<Wanted>, skip: Skip, outcomes: Outcomes) -> Self {
-        Self {
-            names: wanted.len(),
-            waiting: wanted.into(),
+        let (names, waiting) = (wanted.len(), wanted.into());
+        let mut get = Self {
+            names,
+            waiting,
             next: VecDeque::new(),
             skip,
             pending: VecDeque::new(),
@@ -117,7 +118,25 @@ impl Get {
             done: 0,
             is_due: false,
             has_invalid_list: false,
+        };
+        get.look_up_several();
+        get
+    }
+
+    /// Asks first what several names are, so that the length of all is known before their content.
+    fn look_up_several(&mut self) {
+        if self.names > 1 {
+            let stats = self.waiting.drain(..).map(|wanted| Pending::Stat { wanted, code: None });
+            self.pending.extend(stats);
         }
+    }
+
+    /// Whether the files that are wanted, and their lengths, are known.
+    fn are_looked_up(&self) -> bool {
+        let is_known = |wanted: &Wanted| self.names == 1 || wanted.entry.is_some();
+        self.pending.is_empty()
+            && self.waiting.iter().chain(self.next.iter().map(|(wanted, _)| wanted)).all(is_known)
+            && self.open.values().all(|open| matches!(open, Open::Get { wanted, .. } if is_known(wanted)))
     }
 
     /// Also wants what matches these patterns. All of it is stored in one folder, where the other files take these names.
@@ -125,6 +144,7 @@ impl Get {
         self.names += all.len();
         self.pending.extend(all.into_iter().map(|matching| Pending::Match(Listing::new(matching))));
         self.local.extend(taken);
+        self.look_up_several();
         self
     }
 
@@ -301,26 +321,16 @@ impl Requests for Get {
     }
 
     fn step(&self, exchange: &ClientExchange, _in_flight: u64) -> Step {
-        let [_, received] = exchange.progress();
-        let Some(announced) = exchange.place.current() else { return Step::Asking };
-        let path = PathView::default();
-        match announced.length {
-            // One file, whose length the server has announced.
-            Some(total) if self.total == 0 => {
-                let done = (announced.offset + received).min(total);
-                if done >= total {
-                    Step::Storing { total }
-                } else {
-                    Step::Transferring { done, total: Some(total), path }
-                }
-            }
-            Some(_) | None => {
-                let (done, total) = ((self.done + announced.offset + received).min(self.total), self.total);
-                if done >= total {
-                    Step::Storing { total }
-                } else {
-                    Step::Transferring { done, total: Some(total), path }
-                }
+        let (_, received) = exchange.progress();
+        let Some(last) = exchange.place.current() else { return Step::Asking };
+        let done = self.done + exchange.place.arrived(received);
+        // The length of one file is known once the server has announced it.
+        let of_all = if self.total > 0 { Some(self.total) } else { last.length };
+        match of_all.filter(|_| self.are_looked_up()) {
+            Some(total) if done >= total => Step::Storing { total },
+            total => {
+                let done = total.map_or(done, |total| done.min(total));
+                Step::Transferring { done, total, path: PathView::default() }
             }
         }
     }

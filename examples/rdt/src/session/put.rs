@@ -318,7 +318,7 @@ impl Requests for Put {
     }
 
     fn step(&self, exchange: &ClientExchange, in_flight: u64) -> Step {
-        let [sent, _] = exchange.progress();
+        let (sent, _) = exchange.progress();
         if self.done == 0 && sent == 0 {
             return Step::Asking;
         }

@@ -201,3 +201,34 @@ fn a_server_shows_what_moves_in_one_row_at_any_width() {
         let _ = std::fs::remove_dir_all(place.server(".rdt"));
     }
 }
+
+/// Regression: of a `put`, what waited for the rate in the connection counted as not sent, and the line went back. Of a
+/// `get`, the line knew the file that arrived and no other: "storing 3 files" came with the first one.
+#[test]
+fn progress_of_several_files_is_that_of_all() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let names = ["a", "b", "c"].map(|name| {
+        std::fs::write(place.client(name), content(400_000)).unwrap();
+        std::fs::write(place.server(name), content(400_000)).unwrap();
+        place.client(name).display().to_string()
+    });
+    let [a, b, c] = names.each_ref().map(String::as_str);
+    let output = format!("{}/", place.client("got").display());
+    std::fs::create_dir(&output).unwrap();
+    for arguments in [
+        &["put", a, b, c, &server.address, "--rate", "4M"][..],
+        &["get", "a", "b", "c", &server.address, "--output", &output, "--rate", "4M"],
+    ] {
+        let mut shown = Shown::run(arguments, 200);
+        shown.end();
+        let lines: Vec<_> = shown.seen.iter().filter(|shown| shown.starts_with("3 files  [")).collect();
+        assert!(lines.len() > 5 && lines.iter().all(|line| line.contains(" of 1.14 MiB  ")), "{:#?}", shown.seen);
+        let percent = |line: &&String| line.split(" %").next()?.rsplit(' ').next()?.parse::<u8>().ok();
+        let percents: Vec<_> = lines.iter().filter_map(percent).collect();
+        assert!(percents.len() == lines.len() && percents.is_sorted(), "{:#?}", shown.seen);
+        let storing = shown.seen.iter().position(|shown| shown.starts_with("storing ")).unwrap_or(shown.seen.len());
+        let last = shown.seen.iter().rposition(|shown| shown.starts_with("3 files  [")).unwrap();
+        assert!(last < storing, "{:#?}", shown.seen);
+    }
+}
