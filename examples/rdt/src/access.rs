@@ -84,14 +84,20 @@ pub(crate) fn announcement(
 ) -> String {
     let what = format!("{} the files of {}", access.verb(replaces), root.display());
     let what = if access == Access::WriteOnly { format!("add files to {}", root.display()) } else { what };
+    let list = networks.0.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ");
     if bound.iter().all(|address| address.ip().to_canonical().is_loopback()) {
+        if !bound.iter().any(|address| networks.admit(address.ip())) {
+            return format!(
+                "nobody reaches the server: only this machine could, and no address of it is in {list}: give another \
+                 --bind or --allow"
+            );
+        }
         return format!("only this machine reaches the server: each of its users and programs can {what}");
     }
     let warning = "there is no password and no encryption";
     if networks.is_empty() {
         return format!("anyone who reaches the port can {what}: {warning}");
     }
-    let list = networks.0.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ");
     format!("anyone with an address in {list} can {what}: {warning}")
 }
 
@@ -150,6 +156,12 @@ mod tests {
         for local in ["127.0.0.1:6969", "[::1]:6969", "[::ffff:127.0.0.1]:6969"] {
             assert!(say(Access::ReadOnly, true, &[], &[local]).starts_with("only this machine reaches"), "{local}");
         }
+        let excluded = say(Access::ReadOnly, true, &["10.0.0.0/8"], &["127.0.0.1:6969"]);
+        assert!(
+            excluded.starts_with("nobody reaches the server: ") && excluded.contains(" is in 10.0.0.0/8: "),
+            "{excluded}"
+        );
+        assert!(say(Access::ReadOnly, true, &["127.0.0.0/8"], &["127.0.0.1:6969"]).starts_with("only this machine"));
         assert!(say(Access::ReadOnly, true, &[], &["127.0.0.1:6969", any]).starts_with("anyone"));
     }
 }

@@ -38,7 +38,8 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `serve_args`, `transfer_args`, `common_args`, `server_address`, `usage` | the command line |
+//! | `args`, `serve_args`, `transfer_args`, `common_args`, `usage` | the command line |
+//! | `server_address`, `remote_path` | the address of a server, a path there |
 //! | `generated` | completions of shells, and manual pages |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
 //! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
@@ -96,6 +97,7 @@ mod progress_line;
 mod qlog;
 mod rate;
 mod refusals;
+mod remote_path;
 mod report;
 mod report_limit;
 mod request;

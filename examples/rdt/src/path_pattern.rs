@@ -1,6 +1,7 @@
 //! Patterns for the paths of a server: `*`, `?`, `[a-z]`, and `**` for any folders.
 
-use rdt_proto::files::{FilePath, FilePathBox};
+use crate::remote_path;
+use rdt_proto::files::FilePathBox;
 
 /// A path with wildcards.
 #[derive(Clone, Debug)]
@@ -19,9 +20,9 @@ impl PathPattern {
             Some(slash) => (path.get(..slash), path.get(slash + 1..).unwrap_or_default()),
             None => (None, path),
         };
-        let folder = folder.map(|folder| FilePath::new(folder).map(FilePathBox::from)).transpose();
+        let folder = folder.map(remote_path::parse).transpose();
         Some(match (folder, glob::Pattern::new(path)) {
-            (Err(error), _) => Err(error.to_string()),
+            (Err(why), _) => Err(why),
             (Ok(_), Err(error)) => Err(format!("cannot use the pattern {path}: {error}")),
             (Ok(folder), Ok(pattern)) => {
                 let is_recursive = rest.contains('/') || rest.contains("**");
@@ -43,6 +44,12 @@ impl PathPattern {
     /// Whether entries of the folders in it may match.
     pub(crate) fn is_recursive(&self) -> bool {
         self.is_recursive
+    }
+
+    /// Whether the path matches, or a folder above it does.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        self.matches(path) || above.into_iter().any(|folder| self.matches(folder))
     }
 
     /// A file may also have the pattern as its name.

@@ -1,6 +1,6 @@
 //! The progress of a transfer, as one line on a terminal that is drawn again, and otherwise as several lines.
 //!
-//! Several lines are printed when content begins to arrive, once a second, and after a success. Only a successful
+//! Several lines are printed half a second after the connection, once a second, and after a success. Only a successful
 //! transfer shows "100 %".
 
 use crate::common_args::Common;
@@ -18,6 +18,8 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
+/// The time until the first of several lines.
+const FIRST_LINE: Duration = Duration::from_millis(500);
 /// The interval at which the line of a terminal is drawn again, also while nothing arrives.
 pub(crate) const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// The width of a terminal that does not tell.
@@ -44,7 +46,7 @@ pub(crate) enum Step {
 pub(crate) enum Progress {
     Quiet,
     Line(Line),
-    Lines { title: String, last: Option<Instant> },
+    Lines { title: String, next: Option<Instant> },
     Objects(Objects),
 }
 
@@ -88,7 +90,7 @@ impl Progress {
 
     /// Lines that do not disturb other output, such as the log of packets.
     pub(crate) fn lines(title: &str) -> Self {
-        Self::Lines { title: title.into(), last: None }
+        Self::Lines { title: title.into(), next: None }
     }
 
     /// Objects of `--json`.
@@ -114,13 +116,14 @@ impl Progress {
                     }
                 }
             }
-            Self::Lines { title, last } => {
-                let is_time = last.is_none_or(|last| last + LINE_INTERVAL <= now);
+            Self::Lines { title, next } => {
+                // A transfer that ends at once has no line but its result.
+                let is_time = *next.get_or_insert(now + FIRST_LINE) <= now;
                 if is_time
                     && let Step::Transferring { done, total: Some(total), .. } = step()
                     && (1..total).contains(&done)
                 {
-                    *last = Some(now);
+                    *next = Some(now + LINE_INTERVAL);
                     print_percent(title, u128::from(done) * 100 / u128::from(total), total);
                 }
             }

@@ -7,7 +7,8 @@
 //!
 //! In a URL, `%` and two digits stand for a byte (RFC 3986 §2.1), and `%25` for the `%` of a zone (RFC 6874 §2).
 
-use rdt_proto::files::{FilePath, FilePathBox};
+use crate::remote_path;
+use rdt_proto::files::FilePathBox;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
@@ -34,9 +35,8 @@ impl ServerAddress {
             None | Some((_, "")) => (rest.trim_end_matches('/'), None),
             Some((authority, path)) => {
                 let path = decode_path(path)?;
-                let name =
-                    FilePath::new(path.trim_end_matches('/')).map_err(|error| format!("{error} (after the host)"))?;
-                (authority, Some(name.into()))
+                let name = remote_path::parse(path.trim_end_matches('/'))?;
+                (authority, Some(name))
             }
         };
         Self::of(text, authority, true, name)
@@ -47,9 +47,8 @@ impl ServerAddress {
         match text.split_once('/') {
             Some((authority, path)) if !is_url(text) => {
                 let path = path.trim_end_matches('/');
-                let path =
-                    if path.is_empty() { None } else { Some(FilePath::new(path).map_err(|error| error.to_string())?) };
-                Self::of(text, authority, false, path.map(Into::into))
+                let path = if path.is_empty() { None } else { Some(remote_path::parse(path)?) };
+                Self::of(text, authority, false, path)
             }
             Some(_) | None => Self::parse(text),
         }
@@ -62,6 +61,9 @@ impl ServerAddress {
     }
 
     fn of(text: &str, authority: &str, is_url: bool, name: Option<FilePathBox>) -> Result<Self, String> {
+        if let Some(hint) = of_scp(authority) {
+            return Err(hint);
+        }
         if authority.contains('/') {
             return Err("a path needs rdt:// in front, as in rdt://host:port/path".into());
         }
@@ -143,6 +145,27 @@ fn without_scheme(text: &str) -> Result<Option<&str>, String> {
         Some(scheme) if scheme.eq_ignore_ascii_case(SCHEME) => Ok(text.get(SCHEME.len()..)),
         _ if is_url(text) => Err("only URLs that begin with rdt:// are understood".into()),
         _ => Ok(None),
+    }
+}
+
+/// What to write instead of `user@host`, `host:path` and `user@host:path`, as `scp` has them.
+fn of_scp(text: &str) -> Option<String> {
+    let (user, place) = text.split_once('@').map_or((None, text), |(user, place)| (Some(user), place));
+    let (host, path) = place.split_once(':').unwrap_or((place, ""));
+    let port = path.split('/').next().unwrap_or_default();
+    let is_port = path.is_empty() || !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_simple = !host.is_empty() && !host.contains(['[', '/', '@']) && !path.contains([':', '@', ']']);
+    let path = path.trim_start_matches('/').trim_start_matches("~/");
+    match (user, is_port) {
+        _ if !is_simple => None,
+        (Some(user), true) => Some(format!("there are no users, so that {user}@ has no place: write {place}")),
+        (Some(user), false) => Some(format!(
+            "there are no users, so that {user}@ has no place, and a path needs a URL: write rdt://{host}/{path}"
+        )),
+        (None, false) => {
+            Some(format!("{path:?} is not a port from 1 to 65535, and a path needs a URL: write rdt://{host}/{path}"))
+        }
+        (None, true) => None,
     }
 }
 
@@ -281,13 +304,16 @@ mod tests {
             ("rdt://", "it names no host"),
             ("rdt:///a", "it names no host"),
             ("host:", "\"\" is not a port from 1 to 65535"),
-            ("host:port", "\"port\" is not a port from 1 to 65535"),
-            ("host:+1", "\"+1\" is not a port from 1 to 65535"),
+            ("host:port", "\"port\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/port"),
+            ("host:/a/b", "\"a/b\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/a/b"),
+            ("host:+1", "\"+1\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/+1"),
             ("host:0", "\"0\" is not a port from 1 to 65535"),
             ("host:65536", "\"65536\" is not a port from 1 to 65535"),
             ("host/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
             ("host:1/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
-            ("user@host", "'@' has no place in a host"),
+            ("user@host", "there are no users, so that user@ has no place: write host"),
+            ("u@host:7", "there are no users, so that u@ has no place: write host:7"),
+            ("u@host:a/b", "there are no users, so that u@ has no place, and a path needs a URL: write rdt://host/a/b"),
             ("a host", "' ' has no place in a host"),
             ("[::1", "the bracket of the IPv6 address is not closed"),
             ("[::1]1", "\"1\" follows the bracket, and not : and a port"),
@@ -295,8 +321,8 @@ mod tests {
             ("a:b:c", "\"a:b:c\" is not an IPv6 address; with a port it is written as [::1]:6969"),
             ("[fe80::1%]:1", "the network interface after % is missing"),
             ("http://host/a", "only URLs that begin with rdt:// are understood"),
-            ("rdt://host/a//b", "a part of the path is empty (after the host)"),
-            ("rdt://host/a/%2e%2E", "a part of the path is a relative folder (after the host)"),
+            ("rdt://host/a//b", "// has no place in a path: write a/b"),
+            ("rdt://host/a/%2e%2E", ".. has no place in a path: the path begins in the folder of the server"),
             ("rdt://host/a%2Fb", "%2F in a name cannot be stored"),
             ("rdt://host/a?b", "? in a name is written as %3F"),
             ("rdt://host/a%zz", "% in a name is written as %25"),

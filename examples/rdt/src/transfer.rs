@@ -73,7 +73,12 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     }
     let taken: Vec<_> =
         literal.iter().filter_map(|name| FilePath::new(own_name_of(name)).ok()).map(Into::into).collect();
-    let title = if let [name] = names.as_slice() { name.to_string() } else { format!("{} files", names.len()) };
+    let title = match names.as_slice() {
+        // What the user may have written as a dot.
+        [name] if &**name == "*" => ".".into(),
+        [name] => name.to_string(),
+        names => format!("{} files", names.len()),
+    };
     let uses_pipe = args.writes_to_stdout();
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
@@ -165,9 +170,13 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
     let is_recursive = args.recursive || pattern.as_ref().is_some_and(PathPattern::is_recursive);
     let has_match = Arc::new(AtomicBool::new(pattern.is_none()));
     let make = || {
-        let (pattern, has_match) = (pattern.clone(), has_match.clone());
+        let (pattern, has_match, with_below) = (pattern.clone(), has_match.clone(), args.recursive);
         Ok(List::new(folder.clone(), is_recursive, move |entries| {
-            let is_match = |entry: &&EntryBuf| pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.path));
+            let is_match = |entry: &&EntryBuf| {
+                pattern.as_ref().is_none_or(|pattern| {
+                    if with_below { pattern.covers(&entry.path) } else { pattern.matches(&entry.path) }
+                })
+            };
             for entry in entries.iter().filter(is_match) {
                 has_match.store(true, Ordering::Relaxed);
                 print(entry);

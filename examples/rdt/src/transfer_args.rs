@@ -1,10 +1,11 @@
 //! The arguments of a transfer.
 
 use crate::common_args::Common;
+use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
 use crate::session::Skip;
 use clap::Args;
-use rdt_proto::files::{FilePath, FilePathBox};
+use rdt_proto::files::FilePathBox;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -92,6 +93,9 @@ pub(crate) struct Choice {
     /// Keep neither times of modification nor permissions
     #[arg(long)]
     no_preserve: bool,
+    /// As scp has it
+    #[arg(short, long, hide = true)]
+    recursive: bool,
 }
 
 impl Choice {
@@ -101,6 +105,10 @@ impl Choice {
             (false, true) => Skip::SameContent,
             (false, false) => Skip::Nothing,
         }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.recursive { Err("a folder needs no -r: everything in it comes along".into()) } else { Ok(()) }
     }
 
     pub(crate) fn preserve(&self) -> bool {
@@ -120,6 +128,7 @@ impl Choice {
 impl PutArgs {
     /// What to send, and where.
     pub(crate) fn request(&self) -> Result<PutRequest, String> {
+        self.choice.check()?;
         let (server, files) = match self.words.as_slice() {
             [] | [_] => return Err("the server is missing: give FILE ADDR".into()),
             [files @ .., server] => (server.to_string_lossy(), files),
@@ -145,6 +154,7 @@ impl PutArgs {
 impl GetArgs {
     /// The paths of the files, and their server.
     pub(crate) fn request(&self) -> Result<(Vec<FilePathBox>, ServerAddress), String> {
+        self.choice.check()?;
         if self.common.json && self.writes_to_stdout() {
             return Err("--json and the content cannot both go to the standard output: give --output FILE".into());
         }
@@ -155,6 +165,13 @@ impl GetArgs {
                 (vec![name], server)
             }
             [] | [_] => return Err("the server is missing: give NAME ADDR, or rdt://host:port/name".into()),
+            [names @ .., place] if is_of_this_machine(place) => {
+                let name = names.first().map_or("", String::as_str);
+                let (host, path) = name.rsplit_once(':').unwrap_or(("host", name));
+                return Err(format!(
+                    "the server comes last, and {place} is none: write rdt get {path} {host} --output {place}"
+                ));
+            }
             [names @ .., server] => {
                 if names.iter().any(|name| server_address::is_url(name)) {
                     return Err("a URL names the server already: give it alone".into());
@@ -179,6 +196,11 @@ impl GetArgs {
     }
 }
 
+/// Whether the word can be no server, but a place on this machine.
+fn is_of_this_machine(word: &str) -> bool {
+    matches!(word, "." | "..") || ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start))
+}
+
 fn invalid(word: &str, why: &str) -> String {
     format!("invalid value '{word}': {why}")
 }
@@ -191,5 +213,5 @@ fn parse_name(text: &str) -> Result<FilePathBox, String> {
 /// A path at a server. A folder may end with a slash.
 fn parse_path(text: &str) -> Result<FilePathBox, String> {
     let path = text.strip_suffix('/').unwrap_or(text);
-    FilePath::new(path).map(FilePathBox::from).map_err(|error| error.to_string())
+    remote_path::parse(path)
 }

@@ -175,7 +175,10 @@ impl Outcomes {
             let (files, skipped, failed, bytes) = (self.files, self.skipped, self.failed, self.bytes);
             Record::Sum { request, files, skipped, failed, bytes, seconds: json::seconds(took) }.print();
         } else if self.announces && (self.files > 0 || self.skipped == 0 && self.folders > 0) {
-            let files = if self.files > 0 { count(self.files) } else { "empty folders".into() };
+            let (files, amount) = match self.files {
+                0 => ("empty folders".into(), String::new()),
+                files => (count(files), format!(": {}", messages::amount(self.bytes, took))),
+            };
             let what = match self.direction {
                 Direction::Put => format!("stored {files} on {server}"),
                 Direction::Get => format!("received {files} from {server}"),
@@ -184,7 +187,7 @@ impl Outcomes {
                 0 => String::new(),
                 skipped => format!("; {skipped} were the same already"),
             };
-            self.print(&format!("{what}: {}{skipped}", messages::amount(self.bytes, took)));
+            self.print(&format!("{what}{amount}{skipped}"));
         } else if self.announces && self.skipped > 0 {
             self.print(&format!("{}: the same on both sides already", count(self.skipped)));
         }

@@ -73,7 +73,9 @@ pub(super) fn place(
         }
         (offset, Some(length)) if length > 0 => {
             let percent = u128::from(offset) * 100 / u128::from(length);
-            to_stderr(format_args!("\"{name}\" goes on at {percent} %"));
+            let is_part = status.metadata.modified.is_none();
+            let what = if is_part { "goes on at" } else { "is there already, with the same content up to" };
+            to_stderr(format_args!("\"{name}\" {what} {percent} %"));
         }
         (_, _) => {}
     }

@@ -1,6 +1,6 @@
 //! What `rdt ls` shows, and names that no request may have.
 
-use crate::runner::{Place, run};
+use crate::runner::{Place, run, run_in};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -39,6 +39,10 @@ fn a_list_shows_folders_patterns_and_objects() {
     assert_eq!(list("/photos/*.jpg", &[]).0, ["photos/one.jpg"]);
     assert_eq!(list("/**/*.jpg", &[]).0, ["b.jpg", "photos/old/three.jpg", "photos/one.jpg"]);
     assert_eq!(list("/p*/*.png", &[]).0, ["photos/two.png"]);
+    assert_eq!(list("/p*", &[]).0, ["photos/"]);
+    // Regression: the option had no effect on a pattern.
+    assert_eq!(list("/p*", &["-r"]).0, all[2..]);
+    assert_eq!(list("/photos/*.jpg", &["-r"]).0, ["photos/one.jpg"]);
     let objects = list("/photos", &["--json"]).1;
     let objects: Vec<serde_json::Value> = objects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects.len(), 3);
@@ -50,6 +54,21 @@ fn a_list_shows_folders_patterns_and_objects() {
     );
     run(&["ls", &format!("{}/none", server.address)]).expect_end(1, "no such file");
     run(&["ls", &format!("{}/.rdt", server.address)]).expect_end(1, "does not allow this name");
+}
+
+/// Regression: messages about `get .` said `*`, and a transfer of some milliseconds had a line of progress in a log.
+#[test]
+fn everything_is_called_as_the_user_calls_it() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    write(&place.server("a"), &"a".repeat(300_000));
+    let get = |options: &[&str]| run_in(&place.client(""), &[&["get", ".", &server.address], options].concat());
+    let (code, said) = get(&[]).end();
+    assert!(code == 0 && said.starts_with("received 1 file from ") && said.lines().count() == 1, "{said}");
+    let mut slow = get(&["--rate", "1M"]);
+    slow.expect("rdt: .: ");
+    slow.interrupt();
+    slow.expect_end(130, "of 292.97 KiB of \".\" were transferred");
 }
 
 /// Regression: `ls` ended with 0.
@@ -140,9 +159,9 @@ fn names_of_the_program_and_of_parents_are_refused_in_every_request() {
         run(&["ls", &format!("{address}/{name}")]).expect_end(1, "does not allow this name");
     }
     for name in ["../secret", "a/../../secret", "a/..", "./a", "."] {
-        run(&["put", file, address, "--name", name]).expect_end(2, "relative folder");
+        run(&["put", file, address, "--name", name]).expect_end(2, "has no place in a path");
         let (code, said) = run(&["get", name, address, "-o", "-"]).end();
-        assert!(if name == "." { code == 1 } else { code == 2 && said.contains("relative folder") }, "{said}");
+        assert!(if name == "." { code == 1 } else { code == 2 && said.contains("has no place in a path") }, "{said}");
         let (code, said) = run(&["ls", &format!("{address}/{name}")]).end();
         assert!(code != 0, "{said}");
     }

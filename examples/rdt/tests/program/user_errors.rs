@@ -12,7 +12,7 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-const COMMAND_LINES: [Row; 46] = [
+const COMMAND_LINES: [Row; 52] = [
     ("send a", "error: unrecognized subcommand 'send'"),
     ("put", "error: the following required arguments were not provided:"),
     ("put {closed}", "error: the server is missing: give FILE ADDR"),
@@ -21,9 +21,14 @@ const COMMAND_LINES: [Row; 46] = [
     ("put {small} {closed} --update --verify", "error: the argument '--update' cannot be used with '--verify'"),
     (
         "put {small} {closed} --name ../a",
-        "error: invalid value '../a' for '--name <PATH>': a part of the path is a relative folder",
+        "error: invalid value '../a' for '--name <PATH>': .. has no place in a path: the path begins in the \
+         folder of the server: write a",
     ),
-    ("put {small} {closed} --name /a", "error: invalid value '/a' for '--name <PATH>': a part of the path is empty"),
+    (
+        "put {small} {closed} --name /a",
+        "error: invalid value '/a' for '--name <PATH>': the path begins in the folder of the \
+         server, and not with /: write a",
+    ),
     (
         "put {small} {closed} --loss 101",
         "error: invalid value '101' for '--loss <PERCENT>': not a number from 0 to 100",
@@ -46,19 +51,44 @@ const COMMAND_LINES: [Row; 46] = [
     ("put {small} {closed} --arq none", "error: invalid value 'none' for '--arq <ARQ>'"),
     ("put {small} {closed} --congestion none", "error: invalid value 'none' for '--congestion <CONGESTION>'"),
     ("put {small} {closed} --profile none", "error: invalid value 'none' for '--profile <PROFILE>'"),
-    ("put {small} 127.0.0.1:port", "error: invalid value '127.0.0.1:port': \"port\" is not a port from 1 to 65535"),
+    (
+        "put {small} 127.0.0.1:port",
+        "error: invalid value '127.0.0.1:port': \"port\" is not a port from 1 to 65535, and a path needs a URL: write \
+         rdt://127.0.0.1/port",
+    ),
+    ("put -r {client} {closed}", "error: a folder needs no -r: everything in it comes along"),
+    ("get -r a {closed}", "error: a folder needs no -r: everything in it comes along"),
+    (
+        "put {small} user@host:a/b",
+        "error: invalid value 'user@host:a/b': there are no users, so that user@ has no place, and a path needs a URL: \
+         write rdt://host/a/b",
+    ),
+    ("get host:a/b .", "error: the server comes last, and . is none: write rdt get a/b host --output ."),
+    ("get a /tmp", "error: the server comes last, and /tmp is none: write rdt get a host --output /tmp"),
+    (
+        "get /etc/passwd {closed}",
+        "error: invalid value '/etc/passwd': the path begins in the folder of the server, and not with /: write \
+         etc/passwd",
+    ),
     (
         "put {small} host:a:b",
         "error: invalid value 'host:a:b': \"host:a:b\" is not an IPv6 address; with a port it is \
          written as [::1]:6969",
     ),
-    ("put {small} user@host", "error: invalid value 'user@host': '@' has no place in a host"),
+    (
+        "put {small} user@host",
+        "error: invalid value 'user@host': there are no users, so that user@ has no place: write host",
+    ),
     ("put {small} http://host", "error: invalid value 'http://host': only URLs that begin with rdt:// are understood"),
     ("put {small} rdt://{closed}/a --name b", "error: the address has a name already: leave --name out"),
     ("get a", "error: the server is missing: give NAME ADDR, or rdt://host:port/name"),
     ("get", "error: the following required arguments were not provided:"),
-    ("get ../a {closed}", "error: invalid value '../a': a part of the path is a relative folder"),
-    ("get a//b {closed}", "error: invalid value 'a//b': a part of the path is empty"),
+    (
+        "get ../a {closed}",
+        "error: invalid value '../a': .. has no place in a path: the path begins in the \
+         folder of the server: write a",
+    ),
+    ("get a//b {closed}", "error: invalid value 'a//b': // has no place in a path: write a/b"),
     ("get a [::1", "error: invalid value '[::1': the bracket of the IPv6 address is not closed"),
     ("get a b {closed} -o -", "error: the standard output takes one file: give one NAME, or --output FOLDER"),
     ("get a rdt://{closed}/b", "error: the address has a name already"),
@@ -66,7 +96,8 @@ const COMMAND_LINES: [Row; 46] = [
     ("get rdt://{closed}", "error: the URL has no name of a file: give rdt://host:port/name"),
     (
         "get rdt://{closed}/a/../b",
-        "error: invalid value 'rdt://{closed}/a/../b': a part of the path is a relative folder (after the host)",
+        "error: invalid value 'rdt://{closed}/a/../b': .. has no place in a path: the path begins in the \
+         folder of the server: write b",
     ),
     (
         "get a {closed} --output - --json",
@@ -75,7 +106,8 @@ const COMMAND_LINES: [Row; 46] = [
     ("load {closed} --clients 0", "error: invalid value '0' for '--clients <CLIENTS>': not a number from 1 to 1000000"),
     (
         "ls {closed}/../a",
-        "error: invalid value '{closed}/../a' for '<ADDR[/PATTERN]>': a part of the path is a relative folder",
+        "error: invalid value '{closed}/../a' for '<ADDR[/PATTERN]>': .. has no place in a path: the path begins in the \
+         folder of the server: write a",
     ),
     (
         "load {closed} --size 1X",
