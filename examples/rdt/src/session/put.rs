@@ -9,6 +9,8 @@
 //! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
 //! trip each.
 
+mod taken;
+
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
 use super::outcome::{Outcomes, Transferred};
@@ -23,9 +25,11 @@ use crate::progress::Step;
 use crate::progress_line::PathView;
 use rdt_proto::Instant;
 use rdt_proto::files::{BLOCK_BYTES, FileKind, FilePathBox, Flags, Metadata, PutRequest};
+use rdt_proto::ftp::ErrorCode;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use taken::Taken;
 
 /// The number of files that are opened ahead.
 const AHEAD: usize = 32;
@@ -57,6 +61,7 @@ pub(crate) struct Put {
     /// The STATs, with their answers.
     asked: HashMap<u32, Option<Reply>>,
     sent: HashMap<u32, Sent>,
+    taken: Taken,
     /// The number of those that are not folders.
     files_open: usize,
     pub(crate) outcomes: Outcomes,
@@ -111,6 +116,7 @@ impl Put {
             preserve,
             asked: HashMap::new(),
             sent: HashMap::new(),
+            taken: Taken::default(),
             files_open: 0,
             outcomes,
             current: None,
@@ -254,7 +260,7 @@ impl Put {
 impl Requests for Put {
     fn advance(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool {
         let mut changed = self.move_on(exchange);
-        changed |= self.send(now, exchange);
+        changed |= self.taken.ask(exchange) | self.send(now, exchange);
         changed | self.open_ahead(exchange)
     }
 
@@ -279,9 +285,13 @@ impl Requests for Put {
                 if let Some(reply) = self.asked.get_mut(&number) {
                     *reply = Some(Reply::Refused);
                     self.is_due = true;
+                } else if let Some((item, why)) = self.taken.answer(number, None) {
+                    self.outcomes.fail(refused(server, &item, why));
                 } else if let Some(sent) = self.end(number) {
-                    let why = messages::refusal(code);
-                    self.outcomes.fail(format!("{server} refused \"{}\": {why}", sent.item.path.as_path()));
+                    match code {
+                        ErrorCode::Exists => self.taken.push(sent.item),
+                        code => self.outcomes.fail(refused(server, &sent.item, messages::refusal(code))),
+                    }
                 }
             }
             Answer::NotSent { number, why } => {
@@ -295,12 +305,18 @@ impl Requests for Put {
                 }
             }
             Answer::Status { number, status } => {
+                if let Some((item, why)) = self.taken.answer(number, Some(status.kind)) {
+                    return self.outcomes.fail(refused(server, &item, why));
+                }
                 self.asked.insert(number, Some(Reply::Status(status)));
                 self.is_due = true;
             }
             Answer::Leaving => {
                 let left = self.waiting.len() + self.next.len();
                 (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
+                for (item, why) in self.taken.take_unknown() {
+                    self.outcomes.fail(refused(server, &item, why));
+                }
                 self.outcomes
                     .leave_out(left, format!("{server} is ending, {left} files are left: send them again later"));
             }
@@ -314,7 +330,7 @@ impl Requests for Put {
     }
 
     fn are_complete(&self) -> bool {
-        self.waiting.is_empty() && self.next.is_empty() && self.sent.is_empty()
+        self.waiting.is_empty() && self.next.is_empty() && self.sent.is_empty() && self.taken.is_empty()
     }
 
     fn step(&self, exchange: &ClientExchange, in_flight: u64) -> Step {
@@ -356,6 +372,10 @@ impl Requests for Put {
     fn aftermath(&self) -> &'static str {
         "it may be stored there or not; send it again, and it goes on"
     }
+}
+
+fn refused(server: SocketAddr, item: &Item, why: &str) -> String {
+    format!("{server} refused \"{}\": {why}", item.path.as_path())
 }
 
 fn flatten<T>(result: io::Result<Result<T, String>>) -> Result<T, String> {

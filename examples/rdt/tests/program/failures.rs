@@ -62,7 +62,7 @@ fn a_refused_request_changes_no_file() {
     let none = place.get("none", &server.address, &[]);
     server.running.expect("get \"none\": refused: no such file");
     large.expect_end(1, "larger than it accepts");
-    there.expect_end(1, "does not replace");
+    there.expect_end(1, "replaces none");
     none.expect_end(1, "no such file");
     expect_service(&place, &server);
     assert_eq!(Place::names(&place.server("")), ["folder", "there"]);

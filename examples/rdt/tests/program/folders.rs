@@ -376,3 +376,22 @@ fn several_names_go_into_a_folder() {
     run_in(&client, &["get", "into/here/one", "into/here/two", &server.address, "-o", "nowhere"])
         .expect_end(1, "no such folder");
 }
+
+/// Regression: one message for all three.
+#[test]
+fn a_refusal_says_what_has_the_name() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    write(&place.client("tree/file"), "x");
+    write(&place.client("tree/folder/x"), "x");
+    write(&place.server("tree/file/x"), "x");
+    write(&place.server("tree/folder"), "x");
+    let (code, said) = put(&place, &server, &[]).end();
+    let refused = |path: &str| format!("rdt: {} refused \"tree/{path}\": it has a ", server.address);
+    let [file, folder] = [refused("file"), refused("folder")];
+    assert!(
+        said.contains(&format!("{file}folder of this name, which no file replaces; choose another name\n")),
+        "{said}"
+    );
+    assert!(said.contains(&format!("{folder}file of this name, which no folder replaces; choose")), "{code}: {said}");
+}

@@ -126,7 +126,7 @@ fn a_server_that_replaces_nothing_adds_to_folders() {
     let (code, said) = place.put(&place.client("tree"), &server.address, &[]).end();
     assert!(code == 1 && said.contains("2 of 4 files were not transferred"), "{said}");
     for name in ["tree/small", "tree/large"] {
-        assert!(said.contains(&format!("refused \"{name}\": it has something of this name")), "{said}");
+        assert!(said.contains(&format!("refused \"{name}\": it has a file of this name, and replaces none")), "{said}");
         assert_eq!(fs::read(place.server(name)).unwrap(), b"old");
     }
     assert!(

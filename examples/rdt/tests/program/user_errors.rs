@@ -226,7 +226,7 @@ const FILES: [Row; 26] = [
 ];
 
 /// Answers of a server, and none.
-const ANSWERS: [Row; 20] = [
+const ANSWERS: [Row; 21] = [
     ("get none {server}", "rdt: {server} refused \"none\": it has no such file; check the name"),
     (
         "get there {server} -o {client}",
@@ -241,7 +241,12 @@ const ANSWERS: [Row; 20] = [
     ),
     (
         "put {small} {server} --name there",
-        "rdt: {server} refused \"there\": it has something of this name and does not replace it; choose another name",
+        "rdt: {server} refused \"there\": it has a file of this name, and replaces none (--no-replace); choose another \
+         name",
+    ),
+    (
+        "put {small} {server} --name folder",
+        "rdt: {server} refused \"folder\": it has a folder of this name, which no file replaces; choose another name",
     ),
     (
         "put {medium} {server}",
