@@ -60,9 +60,9 @@ impl Status {
         )
     }
 
-    /// The time of the next line. An idle server prints none.
+    /// The time of the next line. An idle server prints none, and removes that of the last client.
     pub(crate) fn poll_timeout(&self, active: usize) -> Option<Instant> {
-        self.next.filter(|_| active > 0).map(|next| next.min(self.draw_at))
+        self.next.filter(|_| active > 0 || self.line.is_some()).map(|next| next.min(self.draw_at))
     }
 
     /// Draws what moves now on the terminal: each is a name, the bytes that have moved, and the length if it is known.
@@ -97,5 +97,21 @@ impl Status {
                 to_stderr(self.line(active, peers, refusals));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: nothing woke the server, and the line stayed until the next datagram.
+    #[test]
+    fn the_line_of_the_last_client_is_removed() {
+        let now = Instant::ZERO;
+        let mut status = Status::new(now, true);
+        status.draw(now, [("a".to_owned(), 1, Some(2), PathView::default())].into_iter());
+        assert_eq!(status.poll_timeout(0), Some(now + DRAW_INTERVAL));
+        status.draw(now + DRAW_INTERVAL, std::iter::empty());
+        assert_eq!(status.poll_timeout(0), None);
     }
 }
