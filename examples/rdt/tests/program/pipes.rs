@@ -237,3 +237,18 @@ fn a_pipe_leaves_no_part_when_its_server_is_killed() {
     assert!(!place.server(".rdt").exists(), "the part is gone");
     drop(server);
 }
+
+/// Regression: the space was reserved in steps of 16 MiB, and a server with less took none of it.
+#[test]
+fn a_pipe_takes_the_last_space() {
+    let place = Place::new();
+    let server = place.serve(&["--max-unfinished", "1M"]);
+    for (length, code, text) in [(500_000, 0, "stored \"a\""), (2_000_000, 1, "no space left")] {
+        let (client, mut input) = put_input(&server.address, &[]);
+        // The client may have ended before.
+        let _ = input.write_all(&content(length));
+        drop(input);
+        client.expect_end(code, text);
+    }
+    assert!(fs::read(place.server("a")).unwrap() == content(500_000));
+}

@@ -162,7 +162,10 @@ impl Incoming {
         match &mut self.reservation {
             Some(reservation) if self.length.is_none() && reservation.unwritten() < len as u64 => {
                 let folder = self.tree.folder();
-                reservation.grow(|| folder.free_bytes(), STEP.max(len as u64))
+                // What does not have room for a step may have room for the rest.
+                reservation
+                    .grow(|| folder.free_bytes(), STEP.max(len as u64))
+                    .or_else(|_| reservation.grow(|| folder.free_bytes(), len as u64))
             }
             Some(_) | None => Ok(()),
         }
