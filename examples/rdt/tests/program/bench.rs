@@ -61,7 +61,7 @@ fn a_measurement_gets_no_more_time_than_its_limit() {
     let place = Place::new();
     let server = place.serve(&["--bench", "--bench-seconds", "1"]);
     // Some seconds at the speed of this client.
-    let slow = ["--loss", "20", "--congestion", "fixed", "--window", "2"];
+    let slow = ["--segment", "1432", "--loss", "20", "--congestion", "fixed", "--window", "2"];
     place.get(".rdt-bench-4294967296", &server.address, &slow).expect_end(1, "ended the transfer");
     assert!(Place::names(&place.client("")).is_empty());
 }

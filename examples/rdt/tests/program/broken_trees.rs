@@ -88,7 +88,7 @@ fn a_tree_goes_on_after_kills_of_its_client() {
 fn a_tree_arrives_through_loss_both_ways() {
     let place = Place::new();
     write_tree(|name| place.client(name));
-    let options = ["--loss", "5"];
+    let options = ["--segment", "1432", "--loss", "5"];
     let server = place.serve(&options);
     place.put(&place.client("tree"), &server.address, &options).expect_end(0, "stored 400 files");
     assert_eq!(count_whole(|name| place.server(name)), FILES);

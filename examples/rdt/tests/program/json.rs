@@ -66,7 +66,7 @@ fn progress_is_an_object_a_second() {
     let place = Place::new();
     let server = place.serve(&[]);
     write_large(&place.client("large"));
-    let options = ["--json", "--loss", "40"];
+    let options = ["--segment", "1432", "--json", "--loss", "40"];
     let mut client = place.put(&place.client("large"), &server.address, &options);
     let first: Value = serde_json::from_str(&client.expect("\"type\":\"progress\"")).unwrap();
     let second: Value = serde_json::from_str(&client.expect("\"type\":\"progress\"")).unwrap();

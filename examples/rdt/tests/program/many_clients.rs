@@ -158,7 +158,7 @@ fn a_client_that_tries_again_reports_each_failure_once() {
 #[test]
 fn a_load_test_verifies_the_content() {
     let place = Place::new();
-    let server = place.serve(&["--loss", "2"]);
+    let server = place.serve(&["--segment", "1432", "--loss", "2"]);
     let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
     load.expect_end(0, "20 of 20 clients got back what they had sent");
 }

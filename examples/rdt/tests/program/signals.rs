@@ -3,7 +3,7 @@
 use crate::runner::{Place, Running, SLOW, Server, content, write_large};
 
 /// Options of a client that take seconds for a megabyte.
-const SLOWER: [&str; 6] = ["--loss", "20", "--congestion", "fixed", "--window", "2"];
+const SLOWER: [&str; 8] = ["--segment", "1432", "--loss", "20", "--congestion", "fixed", "--window", "2"];
 
 /// Starts an upload, and suspends its client in the midst of it.
 fn put_suspended(place: &Place, server: &Server, name: &str) -> (Running, Vec<u8>) {

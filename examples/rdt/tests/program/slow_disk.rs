@@ -170,19 +170,19 @@ fn a_file_overwritten_in_place_is_no_success() {
     let mut server = place.serve(&[]);
     let bytes = content(8 << 20);
     // The second write restores the length and the modification time.
-    for restores_time in [false, true] {
-        fs::write(place.server("a"), &bytes).unwrap();
-        let modified = fs::metadata(place.server("a")).unwrap().modified().unwrap();
-        let mut client = place.get("a", &server.address, &SLOW);
+    for (name, restores_time) in [("a", false), ("b", true)] {
+        fs::write(place.server(name), &bytes).unwrap();
+        let modified = fs::metadata(place.server(name)).unwrap().modified().unwrap();
+        let mut client = place.get(name, &server.address, &SLOW);
         client.expect_progress();
-        let file = fs::OpenOptions::new().write(true).open(place.server("a")).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(place.server(name)).unwrap();
         file.write_all_at(b"other", (8 << 20) - 5).unwrap();
         if restores_time {
             file.set_modified(modified).unwrap();
         }
         client.expect_end(1, "ended the transfer of");
         server.running.expect("the file changed while it was read");
-        assert!(!place.client("a").exists());
+        assert!(!place.client(name).exists());
     }
 }
 

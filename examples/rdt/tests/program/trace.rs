@@ -49,7 +49,7 @@ fn a_trace_has_a_transfer_in_the_words_of_qlog() {
     let (file, at_client, at_server) = (place.client("a"), place.client("c.sqlog"), place.client("s.sqlog"));
     std::fs::write(&file, content(300_000)).unwrap();
     let server = place.serve(&["--trace", at_server.to_str().unwrap()]);
-    let options = ["--loss", "10", "--trace", at_client.to_str().unwrap()];
+    let options = ["--segment", "1432", "--loss", "10", "--trace", at_client.to_str().unwrap()];
     place.put(&file, &server.address, &options).expect_end(0, "stored \"a\"");
     place.get("a", &server.address, &[]).expect_end(0, "received \"a\"");
     server.running.interrupt();

@@ -13,7 +13,7 @@ fn send_and_fetch(loss: &'static str) {
         let place = Place::new();
         let (sent, bytes) = (place.client("sent"), content(size));
         std::fs::write(&sent, &bytes).unwrap();
-        let options = ["--loss", loss, "--seed", SEED];
+        let options = ["--segment", "1432", "--loss", loss, "--seed", SEED];
         let mut server = place.serve(&options);
 
         place
@@ -41,7 +41,7 @@ fn files_arrive_when_the_memory_of_the_server_is_spent() {
     let place = Place::new();
     let (sent, bytes) = (place.client("sent"), content(1 << 20));
     std::fs::write(&sent, &bytes).unwrap();
-    let server = place.serve(&["--memory", "0", "--loss", "5", "--seed", SEED]);
+    let server = place.serve(&["--segment", "1432", "--memory", "0", "--loss", "5", "--seed", SEED]);
     place.put(&sent, &server.address, &["--name", "kept"]).expect_end(0, "stored \"kept\"");
     place.get("kept", &server.address, &[]).expect_end(0, "received \"kept\"");
     assert!(
