@@ -13,7 +13,7 @@ use crate::{Instant, Seq};
 /// The largest CONNECT or CONNACK that is sent, in bytes: the payload of UDP over IPv6 in a packet of 1,500 bytes.
 ///
 /// Most paths carry it. Where an interface takes more than the path behind it, a larger one would be lost, and would cost
-/// the handshake a timeout. A PROBE that is lost costs nothing.
+/// the handshake a timeout. No data waits for a PROBE that is lost.
 const LARGEST_HANDSHAKE: u16 = 1_452;
 
 /// The length of the header of INFO in extended mode, in bytes.
@@ -140,7 +140,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.
     ///
-    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A
+    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries its size. A
     /// client that may fall back to base mode sends no large one: foreign peers need not take it.
     pub(super) fn handshake_len(&self) -> usize {
         let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };

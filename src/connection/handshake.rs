@@ -198,7 +198,7 @@ impl Handshake {
         attempt == self.number && self.fall_back.is_none()
     }
 
-    /// Whether the CONNECT with this number has the size of a full INFO.
+    /// Whether the CONNECT with this number is large: as a full INFO, but not larger than an Ethernet packet.
     ///
     /// The first two are large: a CONNECT is lost more often than a path is too small, and after a small one the first
     /// bodies would be small. Later ones are small, which get through where no large datagram does. On a serial line
@@ -232,12 +232,12 @@ impl Handshake {
         self.shown = if self.sent == 0 { len } else { self.shown.min(len) };
     }
 
-    /// Handles the answer to the CONNECT with this number. A large one has `wanted` bytes.
+    /// Handles the answer to the CONNECT with this number. A large one has `len` bytes.
     ///
     /// A number from before the last RETRY shows nothing.
-    pub(crate) fn on_answer(&mut self, attempt: u8, wanted: u16) {
+    pub(crate) fn on_answer(&mut self, attempt: u8, len: u16) {
         let is_present = attempt.wrapping_sub(self.number) < self.sent;
-        self.shown = if is_present && self.is_large(attempt) { wanted } else { 0 };
+        self.shown = if is_present && self.is_large(attempt) { len } else { 0 };
     }
 
     /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is.

@@ -23,7 +23,7 @@ pub mod option_kind {
     pub const ATTEMPT: u8 = 8;
     /// 8 bytes, in CONNACK: the token of a stateless reset of the connection.
     pub const TOKEN: u8 = 9;
-    /// Any bytes: makes the datagram longer. The list is invalid if some of them are cut off.
+    /// Any bytes: makes the datagram longer. A list that ends within it is invalid.
     pub const PADDING: u8 = 10;
 }
 

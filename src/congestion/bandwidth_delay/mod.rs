@@ -89,11 +89,11 @@ struct Round {
 /// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: what
-/// takes 18 s at the rate that the handshake proves, and ten segments at least. Segments above 1,500 bytes are fewer, but
-/// two at least, so that the burst is not longer. The spacing of the acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
-/// product at this rate, and keeps growing fast while the delivery rate grows and no queue builds. A queue of three
-/// products stops the growth at once. Without an estimate of the rate, the window triples each round trip. Startup ends
-/// if it loses more than 45 %, because the queue is then full.
+/// takes 18 s at the rate that the handshake proves, and ten segments at least. Segments above 1,500 bytes are fewer, four
+/// at least. The spacing of the acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters
+/// of the bandwidth-delay product at this rate, and keeps growing fast while the delivery rate grows and no queue builds.
+/// A queue of three products stops the growth at once. Without an estimate of the rate, the window triples each round
+/// trip. Startup ends if it loses more than 45 %, because the queue is then full.
 ///
 /// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about
 /// eight rounds each. A round in which the application or the sender was the limit counts only if it raises the
