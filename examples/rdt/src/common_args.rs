@@ -102,7 +102,8 @@ impl Common {
         let (arq, window) = (self.arq.unwrap_or(arq), self.window.unwrap_or(window));
         let max_rate = self.rate.map(BitRate::bytes_per_second);
         let verbosity = Verbosity::of(self.verbose);
-        let has_local_segment = self.segment.is_none() && !config.framing.is_base_only();
+        // A constant window is chosen in packets of 1,500 bytes.
+        let has_local_segment = self.segment.is_none() && !is_fixed;
         Settings { config, arq, congestion, has_local_segment, window, max_rate, verbosity, ..Settings::default() }
     }
 }
