@@ -62,7 +62,10 @@ impl Status {
 
     /// The time of the next line. An idle server prints none, and removes that of the last client.
     pub(crate) fn poll_timeout(&self, active: usize) -> Option<Instant> {
-        self.next.filter(|_| active > 0 || self.line.is_some()).map(|next| next.min(self.draw_at))
+        if active == 0 && self.line.is_none() {
+            return None;
+        }
+        self.next.map(|next| next.min(self.draw_at))
     }
 
     /// Draws what moves now on the terminal: each is a name, the bytes that have moved, and the length if it is known.
