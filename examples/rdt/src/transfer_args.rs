@@ -151,6 +151,18 @@ impl PutArgs {
     }
 }
 
+/// The host and the paths in words without their destination: `user@host:path`, `path host` or `path`.
+fn host_and_paths(words: &[String]) -> (&str, String) {
+    let (host, paths) = match words {
+        [path] => path.split_once(':').map_or(("host", path.clone()), |(host, path)| (host, path.to_owned())),
+        [paths @ .., host] => (host.as_str(), paths.join(" ")),
+        [] => ("host", String::new()),
+    };
+    // Servers have no users, and paths begin in their folder.
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    (host, paths.trim_start_matches("~/").trim_start_matches('/').to_owned())
+}
+
 impl GetArgs {
     /// The paths of the files, and their server.
     pub(crate) fn request(&self) -> Result<(Vec<FilePathBox>, ServerAddress), String> {
@@ -166,10 +178,9 @@ impl GetArgs {
             }
             [] | [_] => return Err("the server is missing: give NAME ADDR, or rdt://host:port/name".into()),
             [names @ .., place] if is_of_this_machine(place) => {
-                let name = names.first().map_or("", String::as_str);
-                let (host, path) = name.rsplit_once(':').unwrap_or(("host", name));
+                let (host, paths) = host_and_paths(names);
                 return Err(format!(
-                    "the server comes last, and {place} is none: write rdt get {path} {host} --output {place}"
+                    "the server comes last, and {place} is none: write rdt get {paths} {host} --output {place}"
                 ));
             }
             [names @ .., server] => {

@@ -12,7 +12,7 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-const COMMAND_LINES: [Row; 52] = [
+const COMMAND_LINES: [Row; 54] = [
     ("send a", "error: unrecognized subcommand 'send'"),
     ("put", "error: the following required arguments were not provided:"),
     ("put {closed}", "error: the server is missing: give FILE ADDR"),
@@ -64,6 +64,8 @@ const COMMAND_LINES: [Row; 52] = [
          write rdt://host/a/b",
     ),
     ("get host:a/b .", "error: the server comes last, and . is none: write rdt get a/b host --output ."),
+    ("get root@host:~/a .", "error: the server comes last, and . is none: write rdt get a host --output ."),
+    ("get a b host .", "error: the server comes last, and . is none: write rdt get a b host --output ."),
     ("get a /tmp", "error: the server comes last, and /tmp is none: write rdt get a host --output /tmp"),
     (
         "get /etc/passwd {closed}",
