@@ -174,7 +174,7 @@ impl Outcomes {
             let request = self.direction.command();
             let (files, skipped, failed, bytes) = (self.files, self.skipped, self.failed, self.bytes);
             Record::Sum { request, files, skipped, failed, bytes, seconds: json::seconds(took) }.print();
-        } else if self.announces && (self.files > 0 || self.skipped == 0 && self.folders > 0) {
+        } else if self.announces && (self.files > 0 || self.folders > 0 && self.skipped + self.failed == 0) {
             let (files, amount) = match self.files {
                 0 => ("empty folders".into(), String::new()),
                 files => (count(files), format!(": {}", messages::amount(self.bytes, took))),

@@ -299,3 +299,15 @@ fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
     server.running.expect("cancelled by the client");
     expect_old_at_server(&place);
 }
+
+/// Regression: the line of a success said that empty folders had come.
+#[test]
+fn a_folder_whose_files_all_fail_has_no_line_of_success() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    std::fs::create_dir(place.server("tree")).unwrap();
+    std::fs::write(place.server("tree/a"), "a").unwrap();
+    std::fs::write(place.client("tree"), "a file").unwrap();
+    let (ended, seen) = place.get("tree", &server.address, &[]).end();
+    assert!(ended == 1 && seen.contains("not a directory") && !seen.contains("empty folders"), "{ended}: {seen}");
+}
