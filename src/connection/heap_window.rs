@@ -110,7 +110,7 @@ const MOST_AHEAD: u32 = 1_024;
 /// The rate up to which a send store may be what limits a sender, in bytes per microsecond: 40 Gbit/s.
 const FASTEST: usize = 5_000;
 
-/// A send store of this size does not slow down any path, in bytes. It fits the second-level cache of a processor.
+/// The bytes that a send store may always take, however short the path: they fit the second-level cache of a processor.
 const LEAST_USEFUL: usize = 1 << 20;
 
 /// The time without a body after which memory is given back.
