@@ -59,7 +59,8 @@ impl HeapBudget {
 /// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays.
 /// - If the budget is spent, a body that has no slot is not acknowledged. The oldest body always has one.
 ///
-/// In base mode, which announces no window, nothing grows.
+/// In base mode, which announces no window, the promise is `most` from the start: the peer sends what its controller
+/// allows. What has no slot yet is not acknowledged.
 ///
 /// ```
 /// use rdt_proto::Instant;
@@ -151,9 +152,6 @@ impl HeapWindow {
         T::Recv: PooledStore,
         T::Arq: ReplaceMemory<Memory = Vec<Block>>,
     {
-        if connection.negotiation.tag().is_none() {
-            return false;
-        }
         self.promise(connection, budget);
         let mut has_grown = self.fit_send(connection, budget);
         let (next, reach) = (connection.arq.next(), connection.arq.reach());
@@ -244,9 +242,10 @@ impl HeapWindow {
         let (used, mut wanted) = (recv.used(), Size::of(recv));
         // A place takes some bytes too.
         let price = recv.pool().slot_bytes() + 2 * SlotPool::PLACE_BYTES;
-        let ahead = self.burst.saturating_mul(2).min(MOST_AHEAD).min(budget.share(price)).max(self.least);
+        let coming = self.burst.saturating_mul(2).min(MOST_AHEAD).min(budget.share(price));
+        let ahead = coming.max(self.least);
         let free = wanted.allowance.saturating_sub(used);
-        if free < ahead.div_ceil(2) || free > ahead.saturating_mul(2) {
+        if free < coming.max(self.least.div_ceil(2)) || free > ahead.saturating_mul(2) {
             let affordable = u32::try_from(budget.left / price).unwrap_or(u32::MAX);
             let most = self.most.min(wanted.allowance.saturating_add(affordable));
             wanted.allowance = used.saturating_add(ahead).min(most).max(self.least);
@@ -343,7 +342,8 @@ impl HeapWindow {
     {
         let reach = connection.arq.reach();
         if self.promised == 0 {
-            (self.promised, self.promised_at) = (self.least.max(self.most / 4), reach);
+            let first = if connection.negotiation.tag().is_some() { self.most / 4 } else { self.most };
+            (self.promised, self.promised_at) = (self.least.max(first), reach);
         } else if reach.distance_from(self.promised_at) >= self.promised.div_ceil(2)
             && self.announced == self.promised
             && connection.recv.chunk().is_empty()

@@ -13,10 +13,6 @@ type Stores = Storage<SendSlots<SlotPool>, GrowingRecvSlots<SlotPool>, AnyArq<Ve
 /// The storage of a connection in this program, with its observers.
 pub(crate) type AnyStorage = Observed<Stores, Observers>;
 
-/// The number of receive slots for the public implementation.
-///
-/// It is small, because that implementation fills UDP datagrams to their limit: each body takes almost 64 KiB.
-const ROSTOV_RECV_SLOTS: u32 = 8;
 /// The default of the largest number of packets buffered each way.
 ///
 /// They take up to 24 MB in each direction. With 20 % loss on 100 Mbit/s and 100 ms, repeats of repeats need so many.
@@ -182,18 +178,15 @@ impl Settings {
 
     /// The largest number of packets buffered each way.
     fn window(&self) -> u32 {
-        let most = if self.config.recv_segment > SEGMENT { WINDOW_BYTES } else { u64::MAX };
+        // The public implementation may send large packets, and receives small ones.
+        let is_large = self.config.segment.min(self.config.recv_segment) > SEGMENT;
+        let most = if is_large { WINDOW_BYTES } else { u64::MAX };
         self.packets(self.window, self.window_bytes.min(most))
     }
 
-    /// The number of packets buffered each way at first. Base mode announces no window, so there it never grows.
+    /// The number of packets buffered each way at first.
     fn first_window(&self) -> u32 {
-        let first = u64::from(FIRST_WINDOW) * u64::from(SEGMENT);
-        if self.config.framing.is_base_only() {
-            self.window
-        } else {
-            self.packets(self.window().min(FIRST_WINDOW), first)
-        }
+        self.packets(self.window().min(FIRST_WINDOW), u64::from(FIRST_WINDOW) * u64::from(SEGMENT))
     }
 
     /// At most `most` packets, and at most `bytes` unless that are very few.
@@ -220,8 +213,7 @@ pub(crate) fn storage(settings: &Settings, peer: SocketAddr, side: VantagePoint)
 fn stores(settings: &Settings) -> Result<Stores, StoreError> {
     let Settings { config, arq, congestion, window, .. } = settings;
     let first = settings.first_window();
-    let recv_slots = if config.framing.is_base_only() { ROSTOV_RECV_SLOTS.min(first) } else { first };
-    let (send, recv) = (SlotPool::new(first), SlotPool::new(recv_slots));
+    let (send, recv) = (SlotPool::new(first), SlotPool::new(first));
     if *arq == Mechanism::StopAndWait {
         return Ok(Storage::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait).growing());
     }
@@ -274,6 +266,14 @@ mod tests {
             (1_432, 64, 16_384),
             "a peer of base mode, or an older one"
         );
+    }
+
+    /// Regression: eight slots for all time dropped most of a burst while the disk was busy.
+    #[test]
+    fn windows_of_base_mode_grow_from_few_large_slots() {
+        let config = config(Profile::Rostov, PeerMethod::SelectiveRepeat, None);
+        let base = Settings { config, window: FIXED_WINDOW, ..Settings::default() };
+        assert_eq!((base.first_window(), base.window()), (8, 2_048));
     }
 
     #[test]

@@ -4,12 +4,12 @@ pub use crate::packets::*;
 
 use crate::trace::{Peer, ScriptedPeer, Trace};
 use rdt_proto::Instant;
-use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, HeapStopAndWait, Role};
+use rdt_proto::connection::{Config, Connection, ConnectionTypes, Event, HandshakeParameters, HeapStopAndWait, Role};
 use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet};
 
 /// A trace of one base-mode connection and its scripted peer.
-pub type BaseTrace = Trace<Connection<HeapStopAndWait>, BasePeer>;
+pub type BaseTrace<T = HeapStopAndWait> = Trace<Connection<T>, BasePeer>;
 
 /// The largest body in bytes that a default connection sends.
 pub const SEGMENT: u16 = Config::new().segment;
@@ -45,6 +45,24 @@ impl ScriptedPeer for BasePeer {
     }
 }
 
+impl<T: ConnectionTypes> BaseTrace<T> {
+    /// [`client`](BaseTrace::client) with the given storage.
+    #[must_use]
+    pub fn client_with(config: Config, storage: T) -> Self {
+        let now = Instant::from_millis(1_000);
+        let machine = Connection::connect(now, config, [7; 32], storage).unwrap();
+        Self { machine, now, peer: BasePeer { framing: config.framing } }
+    }
+
+    /// [`server`](BaseTrace::server) with the given storage.
+    #[must_use]
+    pub fn server_with(config: Config, storage: T) -> Self {
+        let now = Instant::from_millis(1_000);
+        let machine = Connection::accept(now, config, [7; 32], HandshakeParameters::BASE, storage).unwrap();
+        Self { machine, now, peer: BasePeer { framing: config.framing } }
+    }
+}
+
 impl BaseTrace {
     /// A client before its first CONNECT.
     #[must_use]
@@ -52,26 +70,10 @@ impl BaseTrace {
         Self::client_with(config, storage(&config, 4).unwrap())
     }
 
-    /// [`client`](Self::client) with the given storage.
-    #[must_use]
-    pub fn client_with(config: Config, storage: HeapStopAndWait) -> Self {
-        let now = Instant::from_millis(1_000);
-        let machine = Connection::connect(now, config, [7; 32], storage).unwrap();
-        Self { machine, now, peer: BasePeer { framing: config.framing } }
-    }
-
     /// A server that accepted a CONNECT, before its CONNACK.
     #[must_use]
     pub fn server(config: Config) -> Self {
         Self::server_with(config, storage(&config, 4).unwrap())
-    }
-
-    /// [`server`](Self::server) with the given storage.
-    #[must_use]
-    pub fn server_with(config: Config, storage: HeapStopAndWait) -> Self {
-        let now = Instant::from_millis(1_000);
-        let machine = Connection::accept(now, config, [7; 32], HandshakeParameters::BASE, storage).unwrap();
-        Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 
     /// An established client. The peer acknowledged its empty INFO 0 after 10 ms.
