@@ -30,6 +30,17 @@ impl<T: ConnectionTypes> Connection<T> {
         self.advance(now);
         self.request_body();
         let Some(output) = self.next_output() else { return Ok(None) };
+        self.write_batch(output, max_datagrams, buf).map(Some)
+    }
+
+    /// Writes `output`, which is due, and the INFO that can follow it.
+    #[inline]
+    pub(super) fn write_batch(
+        &mut self,
+        output: Output,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Transmit, BufferTooSmall> {
         let before = self.before();
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
@@ -48,7 +59,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         self.trace_changes(before);
         self.trace_sent(buf.get(..len).unwrap_or_default(), segment_size);
-        Ok(Some(Transmit { len, segment_size }))
+        Ok(Transmit { len, segment_size })
     }
 
     /// Writes up to `most` further INFO datagrams of `size` bytes, or one shorter datagram. Returns the bytes written.

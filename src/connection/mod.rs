@@ -11,6 +11,7 @@ mod data;
 mod datagram_size;
 mod entropy;
 mod event;
+mod gather;
 mod handshake;
 #[cfg(feature = "alloc")]
 mod heap_window;
@@ -41,6 +42,7 @@ mod windows;
 pub use config::{Config, Method, Peer};
 pub use entropy::Entropy;
 pub use event::{CloseReason, Event, Handled, Ignored, SendError};
+pub use gather::Gather;
 #[cfg(feature = "alloc")]
 pub use heap_window::{HeapBudget, HeapWindow};
 pub use least_progress::ProgressLimits;

@@ -177,13 +177,24 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Writes INFO `number`. This is the hot path.
     pub(super) fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        self.send_info(number, |framing, info, body| framing.encode_info(info, body, buf))
+    }
+
+    /// Sends INFO `number`, as `encode` writes it. Returns what `encode` returns.
+    #[inline(always)]
+    pub(super) fn send_info(
+        &mut self,
+        number: Seq,
+        encode: impl FnOnce(&Framing, InfoHeader, &[u8]) -> Result<usize, BufferTooSmall>,
+    ) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
         let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
         let framing = self.negotiation.outgoing();
-        let bytes = u16::try_from(framing.info_header_len().saturating_add(body.len())).unwrap_or(u16::MAX);
+        let len = framing.info_header_len().saturating_add(body.len());
+        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let sending = Sending { now, number, counter, bytes, end: self.sendable_end() };
         let info = InfoHeader { counter, number: self.peer.to_wire(number), request: self.arq.request(&sending, 1) };
-        let len = framing.encode_info(info, body, buf)?;
+        let written = encode(&framing, info, body)?;
         let repeated = self.arq.on_info_sent(sending, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
         if !repeated && number.next() == end {
@@ -194,7 +205,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
         self.idle.on_asked(now);
         self.count_sent(len, true);
-        Ok(len)
+        Ok(written)
     }
 
     fn count_sent(&mut self, len: usize, is_counted: bool) {

@@ -5,7 +5,7 @@
 
 use super::state::State;
 use super::{
-    CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
+    CloseReason, Config, Connection, ConnectionTypes, Entropy, Gather, Handled, HandshakeParameters, Negotiation,
 };
 use crate::counts::increase;
 use crate::wire::{Framing, Tag};
@@ -38,7 +38,7 @@ bitflags! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Datagrams were written.
-    Sent(Transmit),
+    Sent(Gather),
     /// Nothing is due before `due`.
     Idle { changes: Changes, due: Option<Instant> },
 }
@@ -73,16 +73,16 @@ impl<T: ConnectionTypes> Connection<T> {
         self.state.ended().is_some_and(|ended| has_lingered(ended.linger)) && self.next_output().is_none()
     }
 
-    /// Takes a turn to send. `transmit` is [`poll_transmit`](Self::poll_transmit) or its batch form.
+    /// Takes a turn to send. `transmit` is [`poll_transmit`](Self::poll_transmit) or another form of it.
     #[inline]
     pub(crate) fn route_transmit(
         &mut self,
         now: Instant,
         buf: &mut [u8],
-        transmit: &mut impl FnMut(&mut Self, Instant, &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall>,
+        transmit: &mut impl FnMut(&mut Self, Instant, &mut [u8]) -> Result<Option<Gather>, BufferTooSmall>,
     ) -> Result<Turn, BufferTooSmall> {
         Ok(match transmit(self, now, buf)? {
-            Some(transmit) => Turn::Sent(transmit),
+            Some(gather) => Turn::Sent(gather),
             // Nothing is due to be sent, so the timers alone give the next deadline.
             None => Turn::Idle { changes: self.changes(), due: self.earliest(false) },
         })

@@ -162,6 +162,11 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
+    /// Whether an observer is enabled.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observer.is_enabled()
+    }
+
     /// Reports datagrams of `size` bytes each that were written; the last may be shorter.
     #[inline]
     pub(super) fn trace_sent(&mut self, datagrams: &[u8], size: usize) {

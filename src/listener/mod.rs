@@ -151,6 +151,7 @@ pub use application::AcceptError;
 pub use backlog::Incoming;
 pub use config::{Busy, ListenerConfig, Retry};
 pub use entropy::ListenerEntropy;
+pub use output::{PeerBody, PeerGather};
 pub use stats::{Dispatch, DropCounts, DropReason, ListenerStats};
 #[cfg(feature = "alloc")]
 pub use types::HeapPeers;

@@ -4,14 +4,20 @@ use super::path_validation::Paths;
 use super::peers::{Lifecycle, Peer};
 use super::stats::increment;
 use super::{Listener, ListenerTypes, PeerId};
-use crate::connection::{Changes, Connection, Event, Transmit, Turn};
+use crate::connection::{Changes, Connection, Event, Gather, Transmit, Turn};
 use crate::timing::earlier;
-use crate::{BufferTooSmall, Instant};
+use crate::{BufferTooSmall, Instant, Seq};
+
+/// The body of an INFO of a connection, by the INFO's number.
+pub type PeerBody = (PeerId, Seq);
+
+/// Datagrams to an address, of which the end may lie in the send store of a connection.
+pub type PeerGather<A> = (A, Gather<PeerBody>);
 
 /// The result of the turn of one peer.
 enum PeerTurn<A> {
     /// Datagrams to this address were written.
-    Sent(A, Transmit),
+    Sent(A, Gather),
     /// The connection has nothing to send before `due`.
     Idle { changes: Changes, due: Option<Instant> },
     /// The address is in quarantine.
@@ -117,7 +123,9 @@ impl<T: ListenerTypes> Listener<T> {
         now: Instant,
         buf: &mut [u8],
     ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
-        self.take_turns(now, buf, Connection::poll_transmit)
+        let turn = self
+            .take_turns(now, buf, |connection, now, buf| Ok(connection.poll_transmit(now, buf)?.map(Gather::from)))?;
+        Ok(turn.map(|(to, gather)| (to, gather.transmit)))
     }
 
     /// Writes the next datagrams to one address into `buf`, at most `max_datagrams`.
@@ -133,28 +141,51 @@ impl<T: ListenerTypes> Listener<T> {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
-        self.take_turns(now, buf, |connection, now, buf| connection.poll_transmit_batch(now, max_datagrams, buf))
+        let turn = self.take_turns(now, buf, |connection, now, buf| {
+            Ok(connection.poll_transmit_batch(now, max_datagrams, buf)?.map(Gather::from))
+        })?;
+        Ok(turn.map(|(to, gather)| (to, gather.transmit)))
+    }
+
+    /// As [`poll_transmit_batch`](Self::poll_transmit_batch), but copies no body of 16 KiB or more.
+    ///
+    /// As [`Connection::poll_transmit_gather`]. Send what was written with the [`body`](Self::body) before any other call
+    /// to this listener.
+    ///
+    /// # Errors
+    ///
+    /// As for [`poll_transmit_batch`](Self::poll_transmit_batch).
+    pub fn poll_transmit_gather(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<PeerGather<T::Address>>, BufferTooSmall> {
+        self.take_turns(now, buf, |connection, now, buf| connection.poll_transmit_gather(now, max_datagrams, buf))
+    }
+
+    /// The body of an INFO of this connection that is not acknowledged; empty if there is none.
+    #[must_use]
+    pub fn body(&self, (peer, number): PeerBody) -> &[u8] {
+        self.peers.find(peer).and_then(Peer::connection).map_or(&[], |connection| connection.body(number))
     }
 
     fn take_turns(
         &mut self,
         now: Instant,
         buf: &mut [u8],
-        mut transmit: impl FnMut(
-            &mut Connection<T::Storage>,
-            Instant,
-            &mut [u8],
-        ) -> Result<Option<Transmit>, BufferTooSmall>,
-    ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
+        mut transmit: impl FnMut(&mut Connection<T::Storage>, Instant, &mut [u8]) -> Result<Option<Gather>, BufferTooSmall>,
+    ) -> Result<Option<PeerGather<T::Address>>, BufferTooSmall> {
         self.advance(now);
         if let Some((to, len)) = self.replies.poll_transmit(buf)? {
-            return Ok(Some((to, Transmit { len, segment_size: len })));
+            return Ok(Some((to, Transmit { len, segment_size: len }.into())));
         }
         while let Some(index) = self.peers.scheduler().next_to_send() {
             match self.take_turn(index, buf, &mut transmit)? {
-                PeerTurn::Sent(to, transmit) => {
+                PeerTurn::Sent(to, Gather { transmit, body }) => {
                     self.peers.scheduler_mut().on_sent(index);
-                    return Ok(Some((to, transmit)));
+                    let body = body.map(|number| (self.peers.id(index), number));
+                    return Ok(Some((to, Gather { transmit, body })));
                 }
                 PeerTurn::Idle { changes, due } => self.on_idle(index, changes, due),
                 PeerTurn::Quarantined { until } => self.peers.scheduler_mut().park(index, Some(until)),
@@ -169,11 +200,7 @@ impl<T: ListenerTypes> Listener<T> {
         &mut self,
         index: u32,
         buf: &mut [u8],
-        transmit: &mut impl FnMut(
-            &mut Connection<T::Storage>,
-            Instant,
-            &mut [u8],
-        ) -> Result<Option<Transmit>, BufferTooSmall>,
+        transmit: &mut impl FnMut(&mut Connection<T::Storage>, Instant, &mut [u8]) -> Result<Option<Gather>, BufferTooSmall>,
     ) -> Result<PeerTurn<T::Address>, BufferTooSmall> {
         let now = self.now;
         if let Some((peer, paths)) = self.peers.with_paths_mut(index)
@@ -184,12 +211,12 @@ impl<T: ListenerTypes> Listener<T> {
                 paths.poll_transmit(address, &connection.outgoing(), connection.next_counter(), buf)?
         {
             connection.count_datagrams(1);
-            return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }));
+            return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }.into()));
         }
         let Some(peer) = self.peers.get_mut(index) else { return Ok(PeerTurn::Gone) };
         match &mut peer.lifecycle {
             Lifecycle::Live { connection, is_held } => match connection.route_transmit(now, buf, transmit)? {
-                Turn::Sent(transmit) => Ok(PeerTurn::Sent(peer.address, transmit)),
+                Turn::Sent(gather) => Ok(PeerTurn::Sent(peer.address, gather)),
                 Turn::Idle { changes, due } if *is_held => Ok(PeerTurn::Idle { changes, due }),
                 // The linger of a released connection may have ended.
                 Turn::Idle { .. } => {

@@ -169,8 +169,8 @@ impl Framing {
     ///
     /// This is the hot path of a transfer. The datagram must not be longer than [`MAX_DATAGRAM`].
     pub(crate) fn encode_info(&self, info: InfoHeader, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let InfoHeader { counter, number, request } = info;
         if !SHORTCUTS {
+            let InfoHeader { counter, number, request } = info;
             // A framing without flags has no place for a request.
             let request = if self.has_flags() { request } else { AckRequest::DEFAULT };
             return Packet::Info { number, body, request }.write(self, counter, buf);
@@ -180,7 +180,27 @@ impl Framing {
         // The split cannot fail: `needed` includes the header.
         let Some((head, place)) = datagram.split_at_mut_checked(self.info_header_len()) else { return Ok(needed) };
         copy(body, place);
-        let [length_high, length_low] = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
+        self.put_info_head(info, body.len(), head);
+        Ok(needed)
+    }
+
+    /// Writes what precedes a body of `body_len` bytes at the start of `buf`, and returns its length in bytes.
+    pub(crate) fn encode_info_head(
+        &self,
+        info: InfoHeader,
+        body_len: usize,
+        buf: &mut [u8],
+    ) -> Result<usize, BufferTooSmall> {
+        let needed = self.info_header_len();
+        self.put_info_head(info, body_len, buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
+        Ok(needed)
+    }
+
+    /// Writes what precedes a body of `body_len` bytes.
+    #[inline(always)]
+    fn put_info_head(&self, info: InfoHeader, body_len: usize, head: &mut [u8]) {
+        let InfoHeader { counter, number, request } = info;
+        let [length_high, length_low] = u16::try_from(body_len).unwrap_or(u16::MAX).to_be_bytes();
         let [a, b, c, d] = number.value().to_be_bytes();
         // One store of eight bytes writes the prefix with its padding. A header has at least eight bytes, and the
         // fields overwrite the padding afterwards.
@@ -196,7 +216,6 @@ impl Framing {
         } else if let Some(fields) = head.last_chunk_mut() {
             *fields = [type_byte, length_high, length_low, a, b, c, d];
         }
-        Ok(needed)
     }
 }
 

@@ -10,6 +10,7 @@ mod early_data;
 mod early_repeats;
 mod eifel;
 mod extended;
+mod gather;
 mod handshake;
 mod heap_window;
 mod hot_path;

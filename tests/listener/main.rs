@@ -6,6 +6,7 @@ mod blocked;
 mod busy;
 mod contested;
 mod flood;
+mod gather;
 mod hosts;
 mod limits;
 mod moved;

@@ -14,12 +14,12 @@
 //! An attempt is a handshake and nothing else. The request begins on the first connection that is established, so no
 //! other server gets any of it.
 
-use crate::endpoint::Address;
+use crate::endpoint::Outgoing;
 use crate::link::Link;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::settings::Settings;
-use rdt_proto::connection::{CloseReason, Transmit};
+use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::VecDeque;
@@ -197,7 +197,7 @@ impl Attempts {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         for link in self.links() {
             let polled = link.poll_transmit(now, max_datagrams, buf)?;
             if polled.is_some() {
@@ -289,11 +289,7 @@ impl Abandoned {
         }
     }
 
-    pub(crate) fn poll_transmit(
-        &mut self,
-        now: Instant,
-        buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    pub(crate) fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Outgoing>, BufferTooSmall> {
         for link in self.0.iter_mut().filter(|link| link.connection.ended().is_some()) {
             let polled = link.poll_transmit(now, 1, buf)?;
             if polled.is_some() {

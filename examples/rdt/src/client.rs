@@ -3,7 +3,7 @@
 use crate::attempts::Attempts;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
@@ -11,7 +11,7 @@ use crate::patience::Patience;
 use crate::progress::Step;
 use crate::report::Report;
 use crate::settings::{self, Settings};
-use rdt_proto::connection::{CloseReason, Stats, Transmit};
+use rdt_proto::connection::{CloseReason, Stats};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -273,8 +273,12 @@ impl<F: Storage> Endpoint for FileClient<F> {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         self.contact.poll_transmit(now, max_datagrams, buf)
+    }
+
+    fn body(&self, body: Body) -> &[u8] {
+        self.contact.body(body)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

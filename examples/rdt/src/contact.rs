@@ -5,12 +5,12 @@
 //! ```
 
 use crate::attempts::{Abandoned, Attempts};
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Body, Outgoing};
 use crate::link::Link;
 use crate::patience::Patience;
 use crate::progress_line::PathView;
 use crate::settings::AnyStorage;
-use rdt_proto::connection::{CloseReason, Connection, HeapBudget, Transmit};
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Instant};
 use std::net::SocketAddr;
@@ -152,13 +152,21 @@ impl Contact {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         match &mut self.state {
             State::Connecting(attempts) => attempts.poll_transmit(now, max_datagrams, buf),
             State::Connected(connected) => match connected.link.poll_transmit(now, max_datagrams, buf)? {
                 Some(polled) => Ok(Some(polled)),
                 None => connected.abandoned.poll_transmit(now, buf),
             },
+        }
+    }
+
+    /// The body that follows the datagrams which were polled last.
+    pub(crate) fn body(&self, (_, number): Body) -> &[u8] {
+        match &self.state {
+            State::Connecting(_) => &[],
+            State::Connected(connected) => connected.link.connection.body(number),
         }
     }
 

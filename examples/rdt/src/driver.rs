@@ -192,10 +192,9 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::Driver;
-    use crate::endpoint::{Address, Endpoint};
+    use crate::endpoint::{Address, Endpoint, Outgoing};
     use crate::loss::Loss;
     use crate::stop::Stop;
-    use rdt_proto::connection::Transmit;
     use rdt_proto::{BufferTooSmall, Instant};
     use std::net::{SocketAddr, UdpSocket};
 
@@ -249,7 +248,7 @@ mod tests {
             _now: Instant,
             _max: usize,
             _buf: &mut [u8],
-        ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        ) -> Result<Option<Outgoing>, BufferTooSmall> {
             Ok(None)
         }
 

@@ -1,8 +1,9 @@
 //! The interface between the event loop and a client or a server, and the addresses of datagrams.
 
 use crate::network_error::Call;
-use rdt_proto::connection::Transmit;
-use rdt_proto::{BufferTooSmall, Instant};
+use rdt_proto::connection::Gather;
+use rdt_proto::listener::PeerId;
+use rdt_proto::{BufferTooSmall, Instant, Seq};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,6 +25,12 @@ impl rdt_proto::listener::Address for Address {
         self.peer.host()
     }
 }
+
+/// The body of an INFO: its number, and for a server the connection as well.
+pub(crate) type Body = (Option<PeerId>, Seq);
+
+/// Datagrams to one address. They end with a body that the endpoint has, or are whole.
+pub(crate) type Outgoing = (Address, Gather<Body>);
 
 /// A client or a server that the loop drives.
 pub(crate) trait Endpoint {
@@ -52,7 +59,11 @@ pub(crate) trait Endpoint {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
+    ) -> Result<Option<Outgoing>, BufferTooSmall>;
+    /// The body that follows the datagrams which were polled last.
+    fn body(&self, _body: Body) -> &[u8] {
+        &[]
+    }
     fn poll_timeout(&self) -> Option<Instant>;
     /// Whether the loop ends after all pending datagrams are sent.
     fn is_finished(&self) -> bool;

@@ -1,10 +1,10 @@
 //! A connection of a client to one address of its server.
 
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Outgoing};
 use crate::entropy;
 use crate::qlog::VantagePoint;
 use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{Connection, HeapWindow, Timer, Transmit};
+use rdt_proto::connection::{Connection, Gather, HeapWindow, Timer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
@@ -113,9 +113,10 @@ impl Link {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         let to = Address { peer: self.server, local: None };
-        Ok(self.connection.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
+        let polled = self.connection.poll_transmit_gather(now, max_datagrams, buf)?;
+        Ok(polled.map(|Gather { transmit, body }| (to, Gather { transmit, body: body.map(|number| (None, number)) })))
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

@@ -28,7 +28,7 @@ impl Loss {
     }
 
     /// Decides whether to drop the next datagram, and counts it.
-    fn drops(&mut self) -> bool {
+    pub(crate) fn drops(&mut self) -> bool {
         let drops = self.percent > 0.0 && self.random.rand_float() * 100.0 < self.percent;
         self.dropped += u64::from(drops);
         drops

@@ -1,15 +1,17 @@
-//! The UDP socket of an endpoint. It sends and receives datagrams in batches.
+//! The UDP socket of an endpoint. It sends and receives datagrams in batches, and gathers the parts of large ones.
 //!
 //! [`binding`](crate::binding) makes the sockets.
 
+mod gathering;
+
 use crate::clock::Clock;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::loss::Loss;
 use crate::network_error::{Call, Setbacks, Severity, is_too_large, severity};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use rdt_proto::connection::Transmit;
+use rdt_proto::connection::{Gather, Transmit};
 use rdt_proto::{Duration, Instant};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +50,7 @@ pub(crate) struct Socket {
     loss: Loss,
     send_buf: Vec<u8>,
     /// A batch in `send_buf` that the socket has not accepted yet.
-    unsent: Option<(Address, Transmit)>,
+    unsent: Option<Outgoing>,
     /// Whether the last read found the socket empty. The loop sleeps only then, because the poller reports each arrival
     /// once.
     drained: bool,
@@ -199,14 +201,17 @@ impl Socket {
                 let now = clock.now();
                 // The kernel splits a batch into at most `max_gso_segments` datagrams. Without GSO that is 1.
                 let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
-                let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
-                let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
-                if kept == 0 {
-                    continue;
-                }
-                self.unsent = Some((address, Transmit { len: kept, ..transmit }));
+                let Some((address, gather)) = polled.map_err(io::Error::other)? else { return Ok(()) };
+                let Some(outgoing) = self.thinned(address, gather, endpoint) else { continue };
+                self.unsent = Some(outgoing);
             }
-            let Some((address, transmit)) = self.unsent else { return Ok(()) };
+            let Some((address, Gather { transmit, body })) = self.unsent else { return Ok(()) };
+            let body = body.map(|body| endpoint.body(body));
+            if body.is_some_and(|body| transmit.len + body.len() != transmit.segment_size) {
+                // The connection has ended while the socket was full.
+                self.unsent = None;
+                continue;
+            }
             let datagrams = quinn_udp::Transmit {
                 destination: if self.is_ipv6 { mapped(address.peer) } else { address.peer },
                 ecn: None,
@@ -214,7 +219,11 @@ impl Socket {
                 segment_size: Some(transmit.segment_size),
                 src_ip: address.local,
             };
-            match self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &datagrams)) {
+            let sent = self.socket.try_io(|| match body {
+                None => self.state.try_send(UdpSockRef::from(&self.socket), &datagrams),
+                Some(body) => gathering::send(&self.socket, &datagrams, body),
+            });
+            match sent {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     // The bytes stay in the buffer until the socket has room.
@@ -238,6 +247,21 @@ impl Socket {
             }
             (self.unsent, self.refusals) = (None, Setbacks::default());
         }
+    }
+
+    /// What the artificial loss leaves of these datagrams. Makes them whole if the system gathers no parts.
+    fn thinned(&mut self, to: Address, gather: Gather<Body>, endpoint: &impl Endpoint) -> Option<Outgoing> {
+        let Gather { transmit, body } = gather;
+        let transmit = match body {
+            Some(_) if gathering::IS_SUPPORTED => return (!self.loss.drops()).then_some((to, gather)),
+            Some(body) => {
+                self.send_buf[transmit.len..transmit.segment_size].copy_from_slice(endpoint.body(body));
+                Transmit { len: transmit.segment_size, ..transmit }
+            }
+            None => transmit,
+        };
+        let len = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
+        (len > 0).then_some((to, Transmit { len, ..transmit }.into()))
     }
 
     /// Receives one batch. `now` must not be later than this call.

@@ -3,11 +3,11 @@
 use super::{EXPIRE_INTERVAL, FileServer};
 use crate::contact::path_view;
 use crate::disk::Work;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::messages::to_stderr;
 use crate::network_error::Call;
 use crate::refusals::Refusals;
-use rdt_proto::connection::Transmit;
+use rdt_proto::connection::Gather;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::listener::{Dispatch, PeerId};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -146,19 +146,27 @@ impl Endpoint for FileServer {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         if let Some(refusals) = &mut self.refusals
-            && let Some(answer) = refusals.poll_transmit(now, buf)?
+            && let Some((to, transmit)) = refusals.poll_transmit(now, buf)?
         {
-            return Ok(Some(answer));
+            return Ok(Some((to, transmit.into())));
         }
-        let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
-        self.status.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
+        let polled = self.peers.poll_transmit_gather(now, max_datagrams, buf)?;
+        let polled = polled.map(|(to, Gather { transmit, body })| {
+            let body = body.map(|(peer, number)| (Some(peer), number));
+            (to, Gather { transmit, body })
+        });
+        self.status.bytes_out += polled.map_or(0, |(_, gather)| gather.bytes() as u64);
         if polled.is_none() && self.peers.has_incoming() {
             // A connection may have sent its last datagram, so that there is room for a waiting client.
             self.accept(now);
         }
         Ok(polled)
+    }
+
+    fn body(&self, (peer, number): Body) -> &[u8] {
+        peer.map_or(&[], |peer| self.peers.body((peer, number)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

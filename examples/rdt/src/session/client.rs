@@ -7,13 +7,13 @@ use super::keep_place::KeepPlace;
 use super::stopped;
 use crate::contact::{self, Connected, Contact, path_view};
 use crate::disk::Finished;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::link::Link;
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::{Progress, Step};
 use crate::settings::{self, Settings};
-use rdt_proto::connection::{CloseReason, Transmit};
+use rdt_proto::connection::CloseReason;
 use rdt_proto::files::{FileClient, SessionEnd};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -323,8 +323,12 @@ impl<R: Requests> Endpoint for SessionClient<R> {
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         self.contact.poll_transmit(now, max_datagrams, buf)
+    }
+
+    fn body(&self, body: Body) -> &[u8] {
+        self.contact.body(body)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

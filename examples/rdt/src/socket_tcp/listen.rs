@@ -2,14 +2,14 @@
 
 use super::end_reason;
 use crate::args::{CloseRole, ListenArgs};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Outgoing};
 use crate::entropy;
 use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
 use crate::output;
 use rdt_proto::socket_tcp::{
     HeapTables, PeerId, SocketCloseReason, SocketConfig, SocketDispatch, SocketEvent, SocketListener,
-    SocketListenerConfig, Transmit,
+    SocketListenerConfig,
 };
 use rdt_proto::{BufferTooSmall, Instant};
 use std::io;
@@ -137,8 +137,8 @@ impl Endpoint for Listen {
         now: Instant,
         _max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        self.listener.poll_transmit(now, buf)
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
+        Ok(self.listener.poll_transmit(now, buf)?.map(|(to, transmit)| (to, transmit.into())))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

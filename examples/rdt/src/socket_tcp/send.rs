@@ -2,10 +2,10 @@
 
 use super::end_reason;
 use crate::args::CloseRole;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Outgoing};
 use crate::entropy;
 use crate::messages::{amount, to_stderr};
-use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketConnection, SocketSendError, Transmit};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketConnection, SocketSendError};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
@@ -110,9 +110,9 @@ impl Endpoint for Send {
         now: Instant,
         _max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<Outgoing>, BufferTooSmall> {
         let sent = self.connection.poll_transmit(now, buf)?;
-        Ok(sent.map(|(peer, transmit)| (Address { peer, local: None }, transmit)))
+        Ok(sent.map(|(peer, transmit)| (Address { peer, local: None }, transmit.into())))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
