@@ -14,10 +14,41 @@ pub(crate) enum Place {
         path: PathBuf,
         folder: Folder,
         name: FilePathBox,
-        /// Whether it is a folder already.
-        is_folder: bool,
+        /// What is there already.
+        here: Here,
     },
     StandardOutput,
+}
+
+/// What this side has under the name of a file or folder to fetch, as far as is known before the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Here {
+    Unknown,
+    /// No folder takes its place.
+    File,
+    /// Only a folder can be fetched.
+    Folder,
+}
+
+/// The advice if `--output` names a file for several.
+const SEVERAL: &str = "several files need a folder: give --output FOLDER";
+
+/// What a command asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    One,
+    /// `--output` can name a folder only.
+    Several,
+}
+
+impl Request {
+    /// What helps if a file cannot have its name on this machine.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::One => "give --output FILE",
+            Self::Several => "give another --output",
+        }
+    }
 }
 
 /// The place that `--output` names for the only file or folder of a request. A folder gets it under its own name,
@@ -28,13 +59,15 @@ pub(crate) fn place(
     is_copy: impl FnOnce(&Path) -> bool,
 ) -> Result<Place, String> {
     match output {
-        None => entry(own_name.into()),
+        None => entry(own_name.into(), Request::One),
         Some(path) if path.as_os_str() == "-" => Ok(Place::StandardOutput),
-        Some(folder) if !names_folder(folder) && folder.is_dir() && is_copy(folder) => entry(folder.into()),
-        Some(folder) if folder.is_dir() => entry(folder.join(own_name)),
-        Some(folder) if names_folder(folder) => Err(no_folder(folder)),
-        Some(file) => match entry(file.into())? {
-            Place::Entry { path, is_folder: true, .. } => Err(is_a_folder(&path)),
+        Some(folder) if !names_folder(folder) && folder.is_dir() && is_copy(folder) => {
+            entry(folder.into(), Request::One)
+        }
+        Some(folder) if folder.is_dir() => entry(folder.join(own_name), Request::One),
+        Some(folder) if names_folder(folder) => Err(no_folder(folder, "give another --output")),
+        Some(file) => match entry(file.into(), Request::One)? {
+            Place::Entry { path, here: Here::Folder, .. } => Err(is_a_folder(&path)),
             place @ (Place::Entry { .. } | Place::StandardOutput) => Ok(place),
         },
     }
@@ -43,9 +76,38 @@ pub(crate) fn place(
 /// The place for one of several files: `--output` names a folder.
 pub(crate) fn place_in(output: Option<&Path>, own_name: &str) -> Result<Place, String> {
     match output {
-        None => entry(own_name.into()),
-        Some(folder) if folder.is_dir() => entry(folder.join(own_name)),
-        Some(folder) => Err(no_folder(folder)),
+        None => entry(own_name.into(), Request::Several),
+        Some(folder) if folder.is_dir() => entry(folder.join(own_name), Request::Several),
+        Some(folder) => Err(no_folder(folder, SEVERAL)),
+    }
+}
+
+/// A folder that this command has made. Nothing of it is left if nothing came.
+pub(crate) struct NewFolder(PathBuf);
+
+impl NewFolder {
+    /// Makes the folder that `--output` names for several files, as `cp -r` does, if nothing is there.
+    pub(crate) fn make(output: Option<&Path>) -> Result<Option<Self>, String> {
+        let Some(path) = output.filter(|path| path.as_os_str() != "-" && path.symlink_metadata().is_err()) else {
+            return Ok(None);
+        };
+        std::fs::create_dir(path).map_err(|error| failed(path, &error))?;
+        let made = Self(path.to_owned());
+        // The files in it are durable, and so must be its own name.
+        #[cfg(unix)]
+        parent_of(path)
+            .canonicalize()
+            .and_then(std::fs::File::open)
+            .and_then(|parent| parent.sync_all())
+            .map_err(|error| failed(path, &error))?;
+        Ok(Some(made))
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        // It usually is not empty.
+        let _ = std::fs::remove_dir(&self.0);
     }
 }
 
@@ -54,7 +116,7 @@ pub(crate) fn folder(output: Option<&Path>) -> Result<(Folder, PathBuf), String>
     let path = match output {
         None => Path::new(""),
         Some(folder) if folder.is_dir() => folder,
-        Some(folder) => return Err(no_folder(folder)),
+        Some(folder) => return Err(no_folder(folder, SEVERAL)),
     };
     let opened = Folder::open(if output.is_some() { path } else { Path::new(".") });
     let folder = opened.map_err(|error| failed(path, &error))?;
@@ -63,44 +125,59 @@ pub(crate) fn folder(output: Option<&Path>) -> Result<(Folder, PathBuf), String>
 }
 
 /// An entry that can be written, as far as is known before.
-fn entry(path: PathBuf) -> Result<Place, String> {
+fn entry(path: PathBuf, request: Request) -> Result<Place, String> {
     // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
     // whose target is outside the folder.
-    let is_folder = match path.metadata() {
+    let here = match path.metadata() {
         Ok(there) if there.is_dir() && path.is_symlink() => {
             let why = "it is a link to a folder, and is not followed";
             return Err(cannot_write(&path, why, "give another --output"));
         }
-        Ok(there) if there.is_dir() => true,
+        Ok(there) if there.is_dir() => Here::Folder,
         Ok(there) if !there.is_file() => {
             let why = "it is not a regular file, and is not replaced";
-            return Err(cannot_write(&path, why, "give --output FILE, or - for the standard output"));
+            let advice = match request {
+                Request::One => "give --output FILE, or - for the standard output",
+                Request::Several => request.advice(),
+            };
+            return Err(cannot_write(&path, why, advice));
         }
-        Ok(_) | Err(_) => false,
+        Ok(_) => Here::File,
+        Err(_) => Here::Unknown,
     };
     let name = path.file_name().map(|name| name.to_str().map(|name| FilePath::new(name).map(FilePathBox::from)));
     let name = match name {
-        None => return Err(cannot_write(&path, "it is no name for a file", "give --output FILE")),
+        None => return Err(cannot_write(&path, "it is no name for a file", request.advice())),
         Some(None) => return Err(cannot_write(&path, "its name is not UTF-8", "give another --output")),
         Some(Some(name)) => name.map_err(|error| cannot_write(&path, &error.to_string(), "give another --output"))?,
     };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = Folder::open(parent).map_err(|error| failed(&path, &error))?;
-    if !is_folder {
+    let folder = Folder::open(parent_of(&path)).map_err(|error| failed(&path, &error))?;
+    if here != Here::Folder {
         folder.check_writable(OsStr::new(&*name), IfTaken::Replace).map_err(|error| failed(&path, &error))?;
     }
-    Ok(Place::Entry { path, folder, name, is_folder })
+    Ok(Place::Entry { path, folder, name, here })
+}
+
+/// The folder of a path.
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The error of a file that has the path of a folder.
 pub(crate) fn is_a_folder(path: &Path) -> String {
-    cannot_write(path, "it is a folder", "give --output FILE")
+    cannot_write(path, "it is a folder", Request::One.advice())
 }
 
-fn no_folder(folder: &Path) -> String {
+/// The error of a path where a folder must be, with the advice if something else is there.
+fn no_folder(folder: &Path, if_taken: &str) -> String {
     match folder.metadata().err().map(|error| error.kind()) {
-        Some(io::ErrorKind::NotFound) => cannot_write(folder, "no such folder", "create it, or give --output FILE"),
-        Some(_) | None => cannot_write(folder, "it is not a folder", "give --output FILE"),
+        Some(io::ErrorKind::NotFound) if folder.is_symlink() => {
+            cannot_write(folder, "it is a link to nothing", "give another --output")
+        }
+        Some(io::ErrorKind::NotFound) => {
+            cannot_write(folder, "no such folder", "create it, or leave out the / at its end")
+        }
+        Some(_) | None => cannot_write(folder, "it is not a folder", if_taken),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The commands `put`, `get` and `ls`: with one connection for all files, or for one file with a server in base mode.
 
 use crate::common_args::Common;
-use crate::destination;
+use crate::destination::{self, Here, NewFolder};
 use crate::file_storage::Files;
 use crate::files::{self, EntryBuf, Outgoing, Tree, TreeRules};
 use crate::folder_copy::{CopyState, FolderCopy};
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::report::Local;
 use crate::request::{self, Job};
 use crate::server_address::ServerAddress;
-use crate::session::{self, Direction, Done, Get, Items, List, Matching, Outcomes, Put, Run, Wanted, own_name};
+use crate::session::{self, Direction, Done, Get, Items, List, Matching, Outcomes, Put, Run, Speech, Wanted, own_name};
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
 use indicatif::HumanBytes;
@@ -39,7 +39,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         (files, _) => format!("{} files", files.len()),
     };
     let in_messages = in_messages(&title, files.len());
-    let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, announces(&args.common));
+    let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, speech(&args.common));
     failures.into_iter().for_each(|why| outcomes.fail(why));
     if items.is_empty() {
         return outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
@@ -58,6 +58,8 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let (names, server) = args.request()?;
     let is_single = names.len() == 1;
     let rules = rules_of(args);
+    let needs_folder = !is_single || matches!(names.first().and_then(|name| PathPattern::of(name)), Some(Ok(_)));
+    let _made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
     let (mut wanted, mut all_matching, mut literal) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
         // A pattern that is none may be a name.
@@ -83,7 +85,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
         let in_messages = in_messages(&title, names.len());
-        let outcomes = Outcomes::new(Direction::Get, in_messages, is_single, announces(&args.common));
+        let outcomes = Outcomes::new(Direction::Get, in_messages, is_single, speech(&args.common));
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
         let get = Get::new(wanted.clone(), args.choice.skip(), outcomes);
         Ok(get.matching(all_matching.clone(), taken.clone()))
@@ -140,9 +142,9 @@ fn want(
     match place {
         destination::Place::StandardOutput => {
             let destination = session::Destination::StandardOutput;
-            Ok(Wanted { path: name.clone(), destination, entry: None, is_folder_here: false, skip, copy: None })
+            Ok(Wanted { path: name.clone(), destination, entry: None, here: Here::Unknown, skip, copy: None })
         }
-        destination::Place::Entry { path, folder, name: entry, is_folder } => {
+        destination::Place::Entry { path, folder, name: entry, here } => {
             let copy = copy_as(&path);
             let state = copy.as_ref().and_then(FolderCopy::state);
             let beneath = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -150,10 +152,10 @@ fn want(
                 path: name.clone(),
                 destination: session::Destination::File { tree: Tree::new(folder, rules), path: entry, beneath },
                 entry: None,
-                is_folder_here: is_folder,
+                here,
                 // What an interrupted command has stored need not come again.
                 skip: if state == Some(CopyState::Begun) { skip.or_same_time() } else { skip },
-                copy: copy.filter(|_| !is_folder || state.is_some()),
+                copy: copy.filter(|_| here != Here::Folder || state.is_some()),
             })
         }
     }
@@ -215,8 +217,12 @@ fn in_messages(title: &str, paths: usize) -> String {
     if paths == 1 { format!("\"{title}\"") } else { title.to_owned() }
 }
 
-fn announces(common: &Common) -> bool {
-    common.json || !common.quiet
+fn speech(common: &Common) -> Speech {
+    match (common.quiet, common.json) {
+        (false, _) => Speech::Everything,
+        (true, true) => Speech::Results,
+        (true, false) => Speech::Nothing,
+    }
 }
 
 /// Sends one file to a server in base mode.
@@ -256,7 +262,7 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         session::Destination::StandardOutput => Local::StandardOutput,
     };
     if let Local::File(path) = &local
-        && wanted.is_folder_here
+        && wanted.here == Here::Folder
     {
         return Err(destination::is_a_folder(path));
     }

@@ -4,6 +4,7 @@ use super::content::Taker;
 use super::place::{Job, Place};
 use super::receiving::Create;
 use super::sending::Chunk;
+use super::source::goes_on;
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
 use crate::messages::to_stderr;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
@@ -27,8 +28,16 @@ impl Destination {
     /// What the user calls it.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::File { path, beneath, .. } => beneath.join(&**path).display().to_string(),
+            Self::File { path, .. } => self.text_of(path),
             Self::StandardOutput => "-".into(),
+        }
+    }
+
+    /// What the user calls another file or folder of its tree.
+    pub(super) fn text_of(&self, path: &FilePathBox) -> String {
+        match self {
+            Self::File { beneath, .. } => beneath.join(&**path).display().to_string(),
+            Self::StandardOutput => path.to_string(),
         }
     }
 }
@@ -53,7 +62,7 @@ pub(crate) struct Destinations {
 /// A GET that is open.
 pub(crate) struct Open {
     pub(crate) destination: Destination,
-    /// The path at the server, if an interrupted transfer of it is here.
+    /// The path at the server, if an interrupted transfer of it is here and the user wants to know.
     pub(crate) goes_on: Option<FilePathBox>,
 }
 
@@ -102,10 +111,7 @@ fn say_where(name: &FilePathBox, offset: u64, length: Option<u64>) {
         (0, _) => {
             to_stderr(format_args!("\"{name}\" differs from what this machine has of it: it is sent from its start"));
         }
-        (offset, Some(length)) if length > 0 => {
-            let percent = u128::from(offset) * 100 / u128::from(length);
-            to_stderr(format_args!("\"{name}\" goes on at {percent} %"));
-        }
+        (offset, Some(length)) if length > 0 => to_stderr(goes_on(name, offset, length, "here")),
         (_, _) => {}
     }
 }

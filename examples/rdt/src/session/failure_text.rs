@@ -3,6 +3,7 @@
 use super::answer::NotReceived;
 use super::destinations::Destination;
 use crate::destination::advice;
+use crate::files::Blocker;
 use crate::messages;
 use rdt_proto::files::FilePath;
 use rdt_proto::ftp::{ErrorCode, StorageError};
@@ -16,6 +17,15 @@ pub(super) fn refused(server: SocketAddr, path: FilePath<'_>, code: ErrorCode) -
 /// This side cannot store it.
 pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageError) -> String {
     format!("cannot write {} on this machine: {why}: {}", destination.text(), advice(error))
+}
+
+/// This side has something else in the place of a folder, which it names.
+pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
+    let why = match blocker {
+        Blocker::File => "it is a file, and no folder takes its place",
+        Blocker::Link => "it is a link, and is not followed",
+    };
+    format!("cannot write {local} on this machine: {why}: give another --output")
 }
 
 /// The file did not arrive whole, or is not stored.

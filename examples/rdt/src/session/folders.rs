@@ -1,9 +1,12 @@
 //! The folders that a client makes. They come behind the files in them, which change their times of modification.
 
+use super::failure_text::not_a_folder;
 use crate::disk::{Call, Disk, Work};
 use crate::files::{CommitError, IfTaken, SealError, Sealed, Tree, Wanted, commit};
 use crate::messages::error_text;
 use rdt_proto::files::{FileKind, FilePathBox, Metadata};
+use std::io;
+use std::path::PathBuf;
 
 #[derive(Default)]
 pub(super) struct Folders {
@@ -46,6 +49,8 @@ impl Folders {
 pub(super) struct Folder {
     pub(super) tree: Tree,
     pub(super) path: FilePathBox,
+    /// What the user calls the folder of the tree.
+    pub(super) beneath: PathBuf,
     pub(super) metadata: Metadata,
 }
 
@@ -67,7 +72,7 @@ fn make(folders: &[Folder]) -> Vec<String> {
         }
         for (folder, result) in begun.into_iter().zip(commit(sealed)) {
             if let Err(CommitError::NotStored(error) | CommitError::NotDurable(error)) = result {
-                failures.push(folder.failed(&error_text(&error)));
+                failures.push(folder.not_made(&error));
             }
         }
     }
@@ -86,15 +91,24 @@ impl Folder {
             keep: false,
             if_taken: IfTaken::Replace,
         };
-        let incoming = self.tree.create(&wanted, None).map_err(|error| self.failed(&error_text(&error)))?;
+        let incoming = self.tree.create(&wanted, None).map_err(|error| self.not_made(&error))?;
         incoming.seal(None).map_err(|error| match error {
-            SealError::Io(error) => self.failed(&error_text(&error)),
+            SealError::Io(error) => self.not_made(&error),
             SealError::DigestMismatch => self.failed("it has content"),
         })
     }
 
+    /// The files in it have failed for the same reason, in the same words.
+    fn not_made(&self, error: &io::Error) -> String {
+        match self.tree.blocker(&self.path) {
+            Some((folder, blocker)) => not_a_folder(&self.beneath.join(&*folder).display().to_string(), blocker),
+            None => self.failed(&error_text(error)),
+        }
+    }
+
     fn failed(&self, why: &str) -> String {
-        format!("cannot make the folder {} on this machine: {why}", self.path)
+        let local = self.beneath.join(&*self.path);
+        format!("cannot make the folder {} on this machine: {why}", local.display())
     }
 }
 
@@ -119,11 +133,12 @@ mod tests {
         let folder = |(at, path): (i64, &String)| Folder {
             tree: tree.clone(),
             path: FilePath::new(path).unwrap().into(),
+            beneath: "here".into(),
             metadata: Metadata { modified: Some(at * SECOND), mode: Some(0o750) },
         };
         let folders: Vec<_> = (1_000..).zip(&paths).map(folder).collect();
         let failures = make(&folders);
-        assert!(matches!(&failures[..], [why] if why.starts_with("cannot make the folder file ")), "{failures:?}");
+        assert!(matches!(&failures[..], [why] if why.starts_with("cannot write here/file ")), "{failures:?}");
         for (at, path) in (1_000..).zip(&paths).filter(|(_, path)| *path != "file") {
             let metadata = here.path().join(path).metadata().unwrap();
             assert_eq!((metadata.is_dir(), metadata.mtime(), metadata.mode() & 0o777), (true, at, 0o750), "{path}");

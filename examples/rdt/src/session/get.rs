@@ -7,6 +7,7 @@
 //! ```
 
 mod folder;
+mod lookup;
 mod matching;
 
 pub(crate) use matching::Matching;
@@ -15,16 +16,16 @@ use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
 use super::destinations;
 use super::exchange::Failure;
-use super::failure_text::{cannot_write, not_received};
+use super::failure_text::not_received;
 use super::folders::Folders;
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::stopped::after_stop;
-use super::wanted::{Local, Wanted, look_up};
-use crate::disk::{Call, Work};
+use super::wanted::{Local, Wanted};
+use crate::destination::Here;
+use crate::disk::Call;
 use crate::files::PeaksBuf;
 use crate::folder_copy::FolderCopy;
-use crate::messages::error_text;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
@@ -148,20 +149,6 @@ impl Get {
         self
     }
 
-    /// Looks up what this side has of the next files.
-    fn look_up(&mut self, exchange: &ClientExchange) -> bool {
-        let mut started = false;
-        while self.next.len() < AHEAD
-            && let Some(wanted) = self.waiting.pop_front()
-        {
-            let looked_up = wanted.clone();
-            let call = exchange.disk().call(Work::Read, move || look_up(&looked_up));
-            self.next.push_back((wanted, State::LookingUp(call)));
-            started = true;
-        }
-        started
-    }
-
     /// Prints the sum. Returns the failure of the command.
     pub(crate) fn finish(mut self, took: Duration) -> Result<(), String> {
         if self.outcomes.has_failed() {
@@ -192,43 +179,6 @@ impl Get {
         true
     }
 
-    /// Takes the results of the disk.
-    fn take_results(&mut self) -> bool {
-        if !std::mem::replace(&mut self.is_due, false) {
-            return false;
-        }
-        let mut changed = false;
-        for (wanted, state) in std::mem::take(&mut self.next) {
-            let state = match state {
-                State::LookingUp(mut call) => match call.take() {
-                    None => State::LookingUp(call),
-                    // Without what is there, the file is fetched whole.
-                    Some(result) => match result.and_then(|local| local).unwrap_or(Local::Part(PeaksBuf::default())) {
-                        Local::Part(peaks) => State::Ready(peaks),
-                        Local::Same => {
-                            self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
-                            self.outcomes.skip(wanted.path.as_path());
-                            changed = true;
-                            continue;
-                        }
-                        Local::NoRoom(error) => {
-                            self.fail(
-                                &wanted,
-                                cannot_write(&wanted.destination, &error_text(&error), error.kind().into()),
-                            );
-                            changed = true;
-                            continue;
-                        }
-                    },
-                },
-                state @ State::Ready(_) => state,
-            };
-            changed |= matches!(state, State::Ready(_));
-            self.next.push_back((wanted, state));
-        }
-        changed
-    }
-
     /// Asks for the first file.
     fn ask(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool {
         if !exchange.session.is_ready() {
@@ -238,13 +188,13 @@ impl Get {
             return self.make_pending(exchange, pending);
         }
         let Some((wanted, State::Ready(peaks))) = self.next.front() else { return false };
-        if wanted.is_folder_here || wanted.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
+        if wanted.here == Here::Folder || wanted.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
             let Some((wanted, _)) = self.next.pop_front() else { return false };
             self.pending.push_back(Pending::Stat { wanted, code: None });
             return true;
         }
         let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks.as_peaks()) else { return false };
-        let goes_on = (peaks.as_peaks().blocks() > 0).then(|| wanted.path.clone());
+        let goes_on = (peaks.as_peaks().blocks() > 0 && self.outcomes.explains()).then(|| wanted.path.clone());
         let Some((wanted, _)) = self.next.pop_front() else { return false };
         exchange.place.insert(number, destinations::Open { destination: wanted.destination.clone(), goes_on });
         self.open.insert(number, Open::Get { wanted, started: now });

@@ -53,7 +53,7 @@ pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
-pub(crate) use outcome::{Direction, Outcomes};
+pub(crate) use outcome::{Direction, Outcomes, Speech};
 pub(crate) use place::Place;
 pub(crate) use put::Put;
 pub(crate) use receiving::RecvFile;

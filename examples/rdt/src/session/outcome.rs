@@ -7,13 +7,23 @@ use rdt_proto::files::FilePath;
 use std::net::SocketAddr;
 
 /// The number of failures that are shown one by one.
-const SHOWN: u64 = 20;
+const SHOWN: usize = 20;
 
 /// The direction of all requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Put,
     Get,
+}
+
+/// What is printed besides failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    Nothing,
+    /// The results.
+    Results,
+    /// What happens meanwhile as well.
+    Everything,
 }
 
 #[derive(Clone)]
@@ -23,8 +33,7 @@ pub(crate) struct Outcomes {
     title: String,
     /// Whether there is one request, whose outcome is that of the command.
     is_single: bool,
-    /// Whether successes are printed.
-    announces: bool,
+    speech: Speech,
     /// Whether the content goes to the standard output, and nothing else may.
     has_content_on_stdout: bool,
     files: u64,
@@ -32,6 +41,9 @@ pub(crate) struct Outcomes {
     skipped: u64,
     bytes: u64,
     failures: Vec<String>,
+    /// The failures that are printed. Files that fail for one reason, in the same words, have one line.
+    shown: Vec<String>,
+    has_omitted: bool,
     failed: u64,
     server: Option<SocketAddr>,
 }
@@ -51,18 +63,20 @@ pub(crate) struct Transferred<'a> {
 }
 
 impl Outcomes {
-    pub(crate) fn new(direction: Direction, title: String, is_single: bool, announces: bool) -> Self {
+    pub(crate) fn new(direction: Direction, title: String, is_single: bool, speech: Speech) -> Self {
         Self {
             direction,
             title,
             is_single,
-            announces,
+            speech,
             has_content_on_stdout: false,
             files: 0,
             folders: 0,
             skipped: 0,
             bytes: 0,
             failures: Vec::new(),
+            shown: Vec::new(),
+            has_omitted: false,
             failed: 0,
             server: None,
         }
@@ -85,6 +99,18 @@ impl Outcomes {
         self.is_single
     }
 
+    fn announces(&self) -> bool {
+        match self.speech {
+            Speech::Nothing => false,
+            Speech::Results | Speech::Everything => true,
+        }
+    }
+
+    /// Whether the user wants to know why a transfer does not begin at the start of its file.
+    pub(super) fn explains(&self) -> bool {
+        self.speech == Speech::Everything
+    }
+
     /// Several requests have come of one: a folder.
     pub(crate) fn are_many(&mut self) {
         self.is_single = false;
@@ -100,7 +126,7 @@ impl Outcomes {
         self.files += 1;
         self.bytes += length - offset.min(length);
         self.server = Some(server);
-        if !self.announces {
+        if !self.announces() {
             return;
         }
         if json::is_chosen() {
@@ -132,9 +158,9 @@ impl Outcomes {
     /// A file that both sides have.
     pub(crate) fn skip(&mut self, path: FilePath<'_>) {
         self.skipped += 1;
-        if self.announces && json::is_chosen() {
+        if self.announces() && json::is_chosen() {
             Record::Skipped { request: self.direction.command(), name: path.as_str() }.print();
-        } else if self.announces && self.is_single {
+        } else if self.announces() && self.is_single {
             self.print(&format!("\"{path}\" is the same on both sides already"));
         }
     }
@@ -143,9 +169,19 @@ impl Outcomes {
         self.failed += 1;
         if self.is_single {
             self.failures.push(why);
-        } else if self.failed <= SHOWN {
-            to_stderr(why);
-        } else if self.failed == SHOWN + 1 {
+        } else {
+            self.show(why);
+        }
+    }
+
+    fn show(&mut self, why: String) {
+        if self.shown.contains(&why) {
+            return;
+        }
+        if self.shown.len() < SHOWN {
+            to_stderr(&why);
+            self.shown.push(why);
+        } else if !std::mem::replace(&mut self.has_omitted, true) {
             to_stderr("more files fail: the number comes at the end");
         }
     }
@@ -160,7 +196,9 @@ impl Outcomes {
             self.failures.push(why);
         } else if files > 0 {
             self.failed += files as u64;
-            to_stderr(why);
+            if !self.shown.contains(&why) {
+                to_stderr(why);
+            }
         }
     }
 
@@ -170,11 +208,11 @@ impl Outcomes {
             return self.failures.pop().map_or(Ok(()), Err);
         }
         let server = self.server.map_or(String::new(), |server| server.to_string());
-        if self.announces && json::is_chosen() {
+        if self.announces() && json::is_chosen() {
             let request = self.direction.command();
             let (files, skipped, failed, bytes) = (self.files, self.skipped, self.failed, self.bytes);
             Record::Sum { request, files, skipped, failed, bytes, seconds: json::seconds(took) }.print();
-        } else if self.announces && (self.files > 0 || self.folders > 0 && self.skipped + self.failed == 0) {
+        } else if self.announces() && (self.files > 0 || self.folders > 0 && self.skipped + self.failed == 0) {
             let (files, amount) = match self.files {
                 0 => ("empty folders".into(), String::new()),
                 files => (count(files), format!(": {}", messages::amount(self.bytes, took))),
@@ -188,7 +226,7 @@ impl Outcomes {
                 skipped => format!("; {skipped} were the same already"),
             };
             self.print(&format!("{what}{amount}{skipped}"));
-        } else if self.announces && self.skipped > 0 {
+        } else if self.announces() && self.skipped > 0 {
             self.print(&format!("{}: the same on both sides already", count(self.skipped)));
         }
         match self.failed {

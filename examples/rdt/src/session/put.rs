@@ -9,32 +9,25 @@
 //! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
 //! trip each.
 
+mod prepare;
 mod taken;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
 use super::outcome::{Outcomes, Transferred};
-use super::sending::Chunk;
 use super::skip::Skip;
-use super::source::{Placed, Source, open, place};
+use super::source::Source;
 use super::stopped::after_stop;
-use crate::disk::{Call, Work};
-use crate::files::StatusBuf;
 use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
+use prepare::{RESUMED_FROM, Reply, State};
 use rdt_proto::Instant;
-use rdt_proto::files::{BLOCK_BYTES, FileKind, FilePathBox, Flags, Metadata, PutRequest};
+use rdt_proto::files::{FileKind, FilePathBox, Flags, Metadata, PutRequest};
 use rdt_proto::ftp::ErrorCode;
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
 use taken::Taken;
-
-/// The number of files that are opened ahead.
-const AHEAD: usize = 32;
-/// The length from which the server is asked whether it has a part.
-const RESUMED_FROM: u64 = 4 * BLOCK_BYTES;
 
 /// A file to send.
 #[derive(Clone, Debug)]
@@ -75,29 +68,6 @@ pub(crate) struct Put {
     is_due: bool,
 }
 
-/// The answer to a STAT.
-enum Reply {
-    Status(StatusBuf),
-    /// A server that shows nothing has nothing to go on with.
-    Refused,
-}
-
-enum State {
-    Opening(Call<Result<Chunk, String>>),
-    Opened(Chunk),
-    Asked(u32, Chunk),
-    Placing(Call<Result<Placed, String>>),
-    Ready(Chunk),
-}
-
-/// What has become of a file that is not yet sent.
-enum Moved {
-    Waits(State),
-    Moves(State),
-    Skips,
-    Fails(String),
-}
-
 /// A PUT that is open.
 struct Sent {
     item: Item,
@@ -124,93 +94,6 @@ impl Put {
             is_total_known,
             done: 0,
             is_due: false,
-        }
-    }
-
-    /// Opens the next files.
-    fn open_ahead(&mut self, exchange: &ClientExchange) -> bool {
-        let mut opened = false;
-        while self.next.len() < AHEAD
-            && let Some(item) = self.waiting.pop_front()
-        {
-            let source = item.source.clone();
-            let call = exchange.disk().call(Work::Read, move || open(&source));
-            self.next.push_back((item, State::Opening(call)));
-            opened = true;
-        }
-        opened
-    }
-
-    /// Takes the results of the disk and of the server, and asks what the server has of the files that are open.
-    fn move_on(&mut self, exchange: &mut ClientExchange) -> bool {
-        let can_ask =
-            exchange.session.is_ready() && self.next.iter().any(|(_, state)| matches!(state, State::Opened(_)));
-        if !std::mem::replace(&mut self.is_due, false) && !can_ask {
-            return false;
-        }
-        let mut changed = false;
-        for (item, state) in std::mem::take(&mut self.next) {
-            let step = self.step_item(exchange, &item, state);
-            changed |= !matches!(step, Moved::Waits(_));
-            match step {
-                Moved::Waits(state) | Moved::Moves(state) => self.next.push_back((item, state)),
-                Moved::Skips => {
-                    self.done += item.length;
-                    self.outcomes.skip(item.path.as_path());
-                }
-                Moved::Fails(why) => {
-                    self.done += item.length;
-                    self.outcomes.fail(why);
-                }
-            }
-        }
-        changed
-    }
-
-    fn step_item(&mut self, exchange: &mut ClientExchange, item: &Item, state: State) -> Moved {
-        match state {
-            State::Opening(mut call) => match call.take().map(flatten) {
-                None => Moved::Waits(State::Opening(call)),
-                Some(Ok(chunk)) => self.ask(exchange, item, chunk),
-                Some(Err(why)) => Moved::Fails(why),
-            },
-            State::Opened(chunk) => self.ask(exchange, item, chunk),
-            State::Asked(number, chunk) => match self.asked.remove(&number).flatten() {
-                Some(Reply::Status(status)) => {
-                    let (skip, source, name) = (self.skip, item.source.clone(), item.path.to_string());
-                    let call = exchange.disk().call(Work::Read, move || place(chunk, &status, skip, (&source, &name)));
-                    Moved::Moves(State::Placing(call))
-                }
-                Some(Reply::Refused) => Moved::Moves(State::Ready(chunk)),
-                None => {
-                    self.asked.insert(number, None);
-                    Moved::Waits(State::Asked(number, chunk))
-                }
-            },
-            State::Placing(mut call) => match call.take().map(flatten) {
-                None => Moved::Waits(State::Placing(call)),
-                Some(Ok(Placed::Chunk(chunk))) => Moved::Moves(State::Ready(chunk)),
-                Some(Ok(Placed::Same)) => Moved::Skips,
-                Some(Err(why)) => Moved::Fails(why),
-            },
-            State::Ready(chunk) => Moved::Waits(State::Ready(chunk)),
-        }
-    }
-
-    /// Asks what the server has of a file, if that may save something.
-    fn ask(&mut self, exchange: &mut ClientExchange, item: &Item, chunk: Chunk) -> Moved {
-        let is_file = matches!(item.source, Source::File(_));
-        if !is_file || self.skip == Skip::Nothing && item.length <= RESUMED_FROM {
-            return Moved::Moves(State::Ready(chunk));
-        }
-        let flags = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
-        match exchange.session.stat(item.path.as_path(), flags) {
-            Ok(number) => {
-                self.asked.insert(number, None);
-                Moved::Moves(State::Asked(number, chunk))
-            }
-            // The session is not ready.
-            Err(_) => Moved::Waits(State::Opened(chunk)),
         }
     }
 
@@ -244,6 +127,13 @@ impl Put {
         self.files_open += usize::from(!item.is_folder());
         self.sent.insert(number, Sent { item, offset: opened.offset, started: now });
         true
+    }
+
+    /// A file whose name is taken has failed, if it is known by what.
+    fn fail_taken(&mut self, server: SocketAddr, why: Option<taken::Why>) {
+        if let Some((path, why)) = why {
+            self.outcomes.fail(refused(server, &path, why));
+        }
     }
 
     fn end(&mut self, number: u32) -> Option<Sent> {
@@ -285,12 +175,16 @@ impl Requests for Put {
                 if let Some(reply) = self.asked.get_mut(&number) {
                     *reply = Some(Reply::Refused);
                     self.is_due = true;
-                } else if let Some((item, why)) = self.taken.answer(number, None) {
-                    self.outcomes.fail(refused(server, &item, why));
+                } else if self.taken.has_asked(number) {
+                    let why = self.taken.answer(number, None);
+                    self.fail_taken(server, why);
                 } else if let Some(sent) = self.end(number) {
                     match code {
-                        ErrorCode::Exists => self.taken.push(sent.item),
-                        code => self.outcomes.fail(refused(server, &sent.item, messages::refusal(code))),
+                        ErrorCode::Exists => {
+                            let why = self.taken.push(sent.item);
+                            self.fail_taken(server, why);
+                        }
+                        code => self.outcomes.fail(refused(server, &sent.item.path, messages::refusal(code))),
                     }
                 }
             }
@@ -305,8 +199,9 @@ impl Requests for Put {
                 }
             }
             Answer::Status { number, status } => {
-                if let Some((item, why)) = self.taken.answer(number, Some(status.kind)) {
-                    return self.outcomes.fail(refused(server, &item, why));
+                if self.taken.has_asked(number) {
+                    let why = self.taken.answer(number, Some(status.kind));
+                    return self.fail_taken(server, why);
                 }
                 self.asked.insert(number, Some(Reply::Status(status)));
                 self.is_due = true;
@@ -314,8 +209,8 @@ impl Requests for Put {
             Answer::Leaving => {
                 let left = self.waiting.len() + self.next.len();
                 (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
-                for (item, why) in self.taken.take_unknown() {
-                    self.outcomes.fail(refused(server, &item, why));
+                for (path, why) in self.taken.take_unknown() {
+                    self.outcomes.fail(refused(server, &path, why));
                 }
                 self.outcomes
                     .leave_out(left, format!("{server} is ending, {left} files are left: send them again later"));
@@ -374,10 +269,6 @@ impl Requests for Put {
     }
 }
 
-fn refused(server: SocketAddr, item: &Item, why: &str) -> String {
-    format!("{server} refused \"{}\": {why}", item.path.as_path())
-}
-
-fn flatten<T>(result: io::Result<Result<T, String>>) -> Result<T, String> {
-    result.unwrap_or_else(|error| Err(messages::error_text(&error)))
+fn refused(server: SocketAddr, path: &FilePathBox, why: &str) -> String {
+    format!("{server} refused \"{}\": {why}", path.as_path())
 }

@@ -4,8 +4,9 @@ use super::content::Content;
 use super::sending::Chunk;
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
-use crate::messages::{self, to_stderr};
-use rdt_proto::files::{Digest, Metadata};
+use crate::messages;
+use indicatif::HumanBytes;
+use rdt_proto::files::{BLOCK_BYTES, Digest, Metadata};
 use std::io;
 use std::path::PathBuf;
 
@@ -30,8 +31,12 @@ impl Source {
 
 /// What the comparison with the server's content has found.
 pub(super) enum Placed {
+    /// Nothing is to be sent.
     Same,
-    Chunk(Chunk),
+    /// The server has a file of the same length, which differs in its last block at most.
+    Alike(Chunk),
+    /// The content to send, and what to tell the user.
+    Chunk { chunk: Chunk, note: Option<String> },
 }
 
 /// Opens a file and reads its first chunk. It may block.
@@ -63,23 +68,60 @@ pub(super) fn place(
     }
     let peaks = status.peaks.as_peaks();
     if peaks.blocks() == 0 {
-        return Ok(Placed::Chunk(chunk));
+        return Ok(Placed::Chunk { chunk, note: None });
     }
     let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
-    match (offset, opened.length) {
-        // Only a part has no time of modification.
-        (0, _) if status.metadata.modified.is_none() => {
-            to_stderr(format_args!("\"{name}\" differs from what the server has of it: it is sent from its start"));
+    // Only a part has no time of modification.
+    let is_part = status.metadata.modified.is_none();
+    let length = opened.length.unwrap_or_default();
+    let note = match offset {
+        0 if is_part => Some(format!("\"{name}\" differs from what the server has of it: it is sent from its start")),
+        0 => None,
+        offset if is_part => Some(goes_on(name, offset, length, "there")),
+        offset if offset == length && status.length == length => Some(is_there(name, skip)),
+        // Its digest is known, and differs.
+        offset if offset + BLOCK_BYTES > length && status.length == length && status.digest.is_none() => {
+            return Ok(Placed::Alike(chunk));
         }
-        (offset, Some(length)) if length > 0 => {
-            let percent = u128::from(offset) * 100 / u128::from(length);
-            let is_part = status.metadata.modified.is_none();
-            let what = if is_part { "goes on at" } else { "is there already, with the same content up to" };
-            to_stderr(format_args!("\"{name}\" {what} {percent} %"));
-        }
-        (_, _) => {}
-    }
-    Ok(Placed::Chunk(chunk))
+        offset => Some(begins_so(name, offset, length)),
+    };
+    Ok(Placed::Chunk { chunk, note })
+}
+
+/// Compares the file with one of the server that is [alike](Placed::Alike).
+pub(super) fn compare(
+    chunk: Chunk,
+    status: &StatusBuf,
+    skip: Skip,
+    (source, name): (&Source, &str),
+) -> Result<Placed, String> {
+    let opened = chunk.content().opened();
+    let is_same = status.digest.is_some() && status.digest == digest_of(source)?;
+    let note =
+        if is_same { is_there(name, skip) } else { begins_so(name, opened.offset, opened.length.unwrap_or_default()) };
+    Ok(Placed::Chunk { chunk, note: Some(note) })
+}
+
+/// What the user learns about an interrupted transfer. `place` has what has arrived.
+pub(super) fn goes_on(name: &str, offset: u64, length: u64, place: &str) -> String {
+    format!("\"{name}\" goes on at {} %: {} are {place}", percent(offset, length), HumanBytes(offset))
+}
+
+fn is_there(name: &str, skip: Skip) -> String {
+    let why = match skip {
+        Skip::Nothing => ", and is stored again: --update skips such files",
+        Skip::SameTime => " and another time, and is stored again",
+        Skip::SameContent => ", and is stored again",
+    };
+    format!("\"{name}\" is there already, with the same content{why}")
+}
+
+fn begins_so(name: &str, offset: u64, length: u64) -> String {
+    format!("\"{name}\" is there with the same content up to {} %: the rest is sent", percent(offset, length))
+}
+
+fn percent(offset: u64, length: u64) -> u128 {
+    u128::from(offset) * 100 / u128::from(length.max(1))
 }
 
 /// The digest of a file, from what is remembered or by reading it. It may block.

@@ -2,7 +2,8 @@
 
 use super::destinations::Destination;
 use super::skip::{Skip, is_same};
-use crate::files::{EntryBuf, PeaksBuf, Tree};
+use crate::destination::Here;
+use crate::files::{Blocker, EntryBuf, PeaksBuf, Tree};
 use crate::folder_copy::FolderCopy;
 use rdt_proto::files::{BLOCK_BYTES, FilePathBox, Flags};
 use std::io;
@@ -15,8 +16,7 @@ pub(crate) struct Wanted {
     pub(crate) destination: Destination,
     /// What a list says about it.
     pub(crate) entry: Option<EntryBuf>,
-    /// Whether this side has a folder there: then only a folder can be fetched.
-    pub(crate) is_folder_here: bool,
+    pub(crate) here: Here,
     /// Whether this side may have it already.
     pub(crate) skip: Skip,
     /// The record of a folder that this command makes, or goes on with.
@@ -36,6 +36,8 @@ pub(super) enum Local {
     Same,
     /// It cannot be stored.
     NoRoom(io::Error),
+    /// Nor can any other file of this folder, in whose place is something else.
+    NoFolder(FilePathBox, Blocker),
 }
 
 /// What this side has of a file. It may block.
@@ -51,7 +53,12 @@ pub(super) fn look_up(wanted: &Wanted) -> io::Result<Local> {
     let rest = length.saturating_sub(peaks.as_peaks().blocks() * BLOCK_BYTES);
     // The content of a file that is asked for cannot be stopped without the connection.
     match tree.check_room(path.as_path(), rest) {
-        Err(error) if !wanted.is_folder_here => Ok(Local::NoRoom(error)),
+        Err(error) if wanted.here != Here::Folder => {
+            Ok(match path.rsplit_once('/').and_then(|(folder, _)| tree.blocker(folder)) {
+                Some((folder, blocker)) => Local::NoFolder(folder, blocker),
+                None => Local::NoRoom(error),
+            })
+        }
         Ok(()) | Err(_) => Ok(Local::Part(peaks)),
     }
 }

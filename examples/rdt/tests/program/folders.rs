@@ -250,8 +250,7 @@ fn a_fetched_folder_is_stored_through_no_link_below_the_output() {
     symlink("real", place.client("named")).unwrap();
     let get = || run_in(&place.client(""), &["get", "tree", &server.address, "--output", "named"]);
     let (code, said) = get().end();
-    let why = "cannot write named/tree/sub/a on this machine: the folder tree/sub in its path is a link, and is not \
-               followed: give another --output";
+    let why = "cannot write named/tree/sub on this machine: it is a link, and is not followed: give another --output";
     assert!(code == 1 && said.contains(why), "{code}: {said}");
     assert_eq!(fs::read_to_string(place.client("real/tree/b")).unwrap(), "b");
     fs::remove_dir_all(place.client("real/tree")).unwrap();
@@ -373,8 +372,6 @@ fn several_names_go_into_a_folder() {
     assert!(tree(&copy) == tree(&place.server("into/here")));
     run_in(&client, &["get", "into/here/one", "into/here/none", &server.address, "-o", "copy"])
         .expect_end(1, "1 of 2 files were not transferred");
-    run_in(&client, &["get", "into/here/one", "into/here/two", &server.address, "-o", "nowhere"])
-        .expect_end(1, "no such folder");
 }
 
 /// Regression: one message for all three.

@@ -46,6 +46,8 @@ mod runner;
 mod screens;
 #[cfg(target_os = "linux")]
 mod service_manager;
+#[cfg(target_os = "linux")]
+mod several_names;
 #[cfg(unix)]
 mod signals;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@
 //! | `attributes` | times and permission bits |
 //! | `block_tree` | BLAKE3, block by block |
 //! | `commit` | many files become durable with few flushes |
+//! | `failure` | why a file is not stored or sent |
 //! | `hidden` | the hidden folder |
 //! | `incoming` | a file that arrives |
 //! | `journal` | what a file system promises about the order of content and names |
@@ -31,6 +32,7 @@
 mod attributes;
 mod block_tree;
 mod commit;
+mod failure;
 mod hidden;
 mod incoming;
 mod journal;
@@ -58,8 +60,6 @@ use super::folder::{Folder, IfTaken, replaceable};
 use super::space::Space;
 use indicatif::HumanBytes;
 use rdt_proto::files::{Digest, Entry, FileKind, FilePath, FilePathBox, Flags, Metadata, Peaks, Status};
-use rdt_proto::ftp::StorageError;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,10 +68,13 @@ use std::time::Duration;
 pub(crate) use attributes::{of as folder_metadata, time_text};
 pub(crate) use block_tree::{BlockTree, PeaksBuf};
 pub(crate) use commit::{CommitError, commit};
+use failure::Gone;
+pub(crate) use failure::{SealError, storage_error};
 pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
 pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
+pub(crate) use place::Blocker;
 pub(crate) use sealed::Sealed;
 
 /// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.
@@ -205,6 +208,11 @@ impl Tree {
         }
         let why = format!("{} do not fit: {} free on the disk", HumanBytes(length), HumanBytes(free));
         Err(io::Error::new(ErrorKind::StorageFull, why))
+    }
+
+    /// The folder that cannot be used on the way to one, or that one, and what is in its place.
+    pub(crate) fn blocker(&self, folder: &str) -> Option<(FilePathBox, Blocker)> {
+        self.folders().blocker(folder)
     }
 
     /// Removes interrupted transfers that are too old, and counts the others in `space`. A server calls it when it
@@ -345,47 +353,4 @@ pub(crate) struct Page {
     pub(crate) entries: Vec<EntryBuf>,
     /// Whether others follow.
     pub(crate) has_more: bool,
-}
-
-/// Why a file cannot be sealed.
-#[derive(Debug)]
-pub(crate) enum SealError {
-    /// The content is not what was sent. It is removed.
-    DigestMismatch,
-    Io(io::Error),
-}
-
-impl From<io::Error> for SealError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// The bytes before the offset of a transfer are not there any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Gone;
-
-impl fmt::Display for Gone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what was there of the file is gone")
-    }
-}
-
-impl std::error::Error for Gone {}
-
-impl From<Gone> for io::Error {
-    fn from(gone: Gone) -> Self {
-        Self::new(ErrorKind::InvalidData, gone)
-    }
-}
-
-/// Reduces an error of a tree to the reason that the peer may learn.
-pub(crate) fn storage_error(error: &io::Error) -> StorageError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(Gone) => StorageError::DigestMismatch,
-        // A newer request for the same path goes on with the part.
-        None if error.kind() == ErrorKind::ResourceBusy => StorageError::Busy,
-        None if error.kind() == ErrorKind::IsADirectory => StorageError::NoSuchFile,
-        None => error.kind().into(),
-    }
 }

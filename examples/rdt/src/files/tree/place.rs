@@ -4,7 +4,7 @@ use super::super::folder::Folder;
 use super::super::temporary::remove_leftovers;
 use super::names;
 use cap_std::fs::Dir;
-use rdt_proto::files::FilePath;
+use rdt_proto::files::{FilePath, FilePathBox};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -35,6 +35,14 @@ impl Place {
     pub(super) fn depth(&self) -> usize {
         self.path.matches('/').count()
     }
+}
+
+/// What is in the place of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocker {
+    File,
+    /// A link that is not followed.
+    Link,
 }
 
 /// The folders of a tree.
@@ -102,6 +110,21 @@ impl Folders {
             }
         }
         Ok(())
+    }
+
+    /// The outermost folder on the way to a folder, or that one, in whose place is something else.
+    pub(super) fn blocker(&self, folder: &str) -> Option<(FilePathBox, Blocker)> {
+        let paths = folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
+        paths.filter_map(|end| folder.get(..end)).find_map(|path| {
+            let there = self.dir().symlink_metadata(path).ok()?;
+            let blocker = match there.is_symlink() {
+                true if !self.follows_links => Blocker::Link,
+                true => return None,
+                false if there.is_dir() => return None,
+                false => Blocker::File,
+            };
+            Some((FilePath::new(path).ok()?.into(), blocker))
+        })
     }
 
     /// The place of `path`, whose folders are made.

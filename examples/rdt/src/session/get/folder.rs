@@ -1,11 +1,12 @@
 //! What a client does about names that may be those of folders.
 
 use super::{Get, Open, Pending};
-use crate::files::{EntryBuf, StatusBuf};
+use crate::destination::{Here, Request};
+use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
 use crate::session::client::ClientExchange;
 use crate::session::destinations::Destination;
-use crate::session::failure_text::refused;
+use crate::session::failure_text::{not_a_folder, refused};
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -52,13 +53,17 @@ impl Get {
     ) {
         let is_folder = status.kind == FileKind::Folder;
         match code {
+            _ if is_folder && wanted.here == Here::File => {
+                // None of its files could be stored.
+                self.fail(&wanted, not_a_folder(&wanted.destination.text(), Blocker::File));
+            }
             _ if is_folder && wanted.is_stored() => {
                 self.outcomes.are_many();
                 // The record comes before the folder, which an interrupted command leaves.
                 self.copies.extend(wanted.copy.clone().inspect(FolderCopy::begin));
-                if let Destination::File { tree, path, .. } = &wanted.destination {
-                    let (tree, path) = (tree.clone(), path.clone());
-                    self.folders.push(Folder { tree, path, metadata: status.metadata });
+                if let Destination::File { tree, path, beneath } = &wanted.destination {
+                    let (tree, path, beneath) = (tree.clone(), path.clone(), beneath.clone());
+                    self.folders.push(Folder { tree, path, beneath, metadata: status.metadata });
                 }
                 self.pending.push_back(Pending::List { folder: wanted, last: None });
             }
@@ -67,9 +72,11 @@ impl Get {
                 self.fail(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
             }
             Some(code) => self.fail(&wanted, refused(server, wanted.path.as_path(), code)),
-            None if wanted.is_folder_here => {
+            None if wanted.here == Here::Folder => {
                 let local = wanted.destination.text();
-                let why = format!("cannot write {local} on this machine: it is a folder: give --output FILE");
+                let request = if self.names == 1 { Request::One } else { Request::Several };
+                let advice = request.advice();
+                let why = format!("cannot write {local} on this machine: it is a folder: {advice}");
                 self.fail(&wanted, why);
             }
             // Now it is known whether this side has the same.
@@ -154,7 +161,8 @@ impl Get {
             return self.leave_out(&entry.path);
         }
         if entry.kind == FileKind::Folder {
-            return self.folders.push(Folder { tree: tree.clone(), path: local, metadata: entry.metadata });
+            let (tree, beneath) = (tree.clone(), outer.clone());
+            return self.folders.push(Folder { tree, path: local, beneath, metadata: entry.metadata });
         }
         let destination = Destination::File { tree: tree.clone(), path: local, beneath: outer.clone() };
         self.total += entry.length;
@@ -162,7 +170,7 @@ impl Get {
             path: path.into(),
             destination,
             entry: Some(entry),
-            is_folder_here: false,
+            here: Here::Unknown,
             ..folder.clone()
         });
     }

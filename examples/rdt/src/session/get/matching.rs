@@ -1,6 +1,7 @@
 //! What a client does about patterns: it lists a folder, and wants what matches.
 
 use super::{Get, Open, Pending};
+use crate::destination::Here;
 use crate::files::{EntryBuf, Tree};
 use crate::path_pattern::PathPattern;
 use crate::session::client::ClientExchange;
@@ -87,12 +88,12 @@ impl Get {
             return self.outcomes.fail(format!("\"{path}\" {why}"));
         }
         let (tree, beneath) = (matching.tree.clone(), matching.beneath.clone());
-        let destination = Destination::File { tree: tree.clone(), path: local.clone(), beneath };
+        let destination = Destination::File { tree: tree.clone(), path: local.clone(), beneath: beneath.clone() };
         match entry.kind {
             FileKind::Folder => {
                 let folder =
-                    Wanted { path, destination, entry: None, is_folder_here: false, skip: self.skip, copy: None };
-                self.folders.push(Folder { tree, path: local, metadata: entry.metadata });
+                    Wanted { path, destination, entry: None, here: Here::Unknown, skip: self.skip, copy: None };
+                self.folders.push(Folder { tree, path: local, beneath, metadata: entry.metadata });
                 self.pending.push_back(Pending::List { folder, last: None });
             }
             FileKind::File => {
@@ -103,7 +104,7 @@ impl Get {
                     path,
                     destination,
                     entry,
-                    is_folder_here: false,
+                    here: Here::Unknown,
                     skip: self.skip,
                     copy: None,
                 });

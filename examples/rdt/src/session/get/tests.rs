@@ -1,7 +1,7 @@
 //! Where the entries of a folder go.
 
 use super::super::destinations::Destination;
-use super::super::outcome::Direction;
+use super::super::outcome::{Direction, Speech};
 use super::*;
 use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
 use rdt_proto::files::{FileKind, FilePath, Metadata};
@@ -12,15 +12,10 @@ fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
     let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
     let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
     let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
-    let folder = Wanted {
-        path: path("a/tree"),
-        destination,
-        entry: None,
-        is_folder_here: false,
-        skip: Skip::Nothing,
-        copy: None,
-    };
-    let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
+    let folder =
+        Wanted { path: path("a/tree"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
+    let mut get =
+        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, Speech::Nothing));
     for (name, kind) in entries {
         let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
         get.want(&folder, entry);
@@ -63,7 +58,7 @@ fn a_list_that_does_not_ascend_ends_the_session() {
             path: path("a/tree"),
             destination,
             entry: None,
-            is_folder_here: false,
+            here: Here::Unknown,
             skip: Skip::Nothing,
             copy: None,
         };
@@ -102,8 +97,9 @@ fn an_entry_with_too_long_a_path_here_fails_alone() {
     let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
     let destination = Destination::File { tree, path: path("a longer name"), beneath: here.path().into() };
     let folder =
-        Wanted { path: path("a/t"), destination, entry: None, is_folder_here: false, skip: Skip::Nothing, copy: None };
-    let mut get = Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, false));
+        Wanted { path: path("a/t"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
+    let mut get =
+        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, Speech::Nothing));
     for name in [&*long, "a/t/short"] {
         let entry =
             EntryBuf { kind: FileKind::File, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };

@@ -1,23 +1,44 @@
-//! Why the name of a file is taken at the server: what has it there.
+//! Why the name of a file is taken at the server: what has it there, or has the name of a folder above it.
 
 use super::Item;
 use crate::messages::refusal;
 use crate::session::client::ClientExchange;
-use rdt_proto::files::{FileKind, Flags};
+use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The files that the server refused because something has their names.
 #[derive(Default)]
 pub(super) struct Taken {
-    waiting: VecDeque<Item>,
+    waiting: VecDeque<Asking>,
     /// The STATs.
-    asked: HashMap<u32, Item>,
+    asked: HashMap<u32, Asking>,
+    /// What the server has in the place of folders.
+    blockers: HashSet<Box<str>>,
 }
 
+/// A refused file, and the path that is looked at: its own, or that of a folder above it.
+struct Asking {
+    item: Item,
+    path: FilePathBox,
+}
+
+/// A path that is taken, and by what.
+pub(super) type Why = (FilePathBox, &'static str);
+
+/// A file has the name of a folder.
+const FILE: &str = "it has a file of this name, which no folder replaces; choose another name";
+
 impl Taken {
-    pub(super) fn push(&mut self, item: Item) {
-        self.waiting.push_back(item);
+    /// Adds a file. Returns why its name is taken, if that is known already.
+    pub(super) fn push(&mut self, item: Item) -> Option<Why> {
+        let mut above = item.path.match_indices('/').filter_map(|(end, _)| item.path.get(..end));
+        if let Some(blocker) = above.find(|above| self.blockers.contains(*above)) {
+            return FilePath::new(blocker).ok().map(|blocker| (blocker.into(), FILE));
+        }
+        let path = item.path.clone();
+        self.waiting.push_back(Asking { item, path });
+        None
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -26,37 +47,52 @@ impl Taken {
 
     /// Asks what has the name of a file.
     pub(super) fn ask(&mut self, exchange: &mut ClientExchange) -> bool {
-        let Some(item) = self.waiting.pop_front() else { return false };
-        match exchange.session.stat(item.path.as_path(), Flags::empty()) {
-            Ok(number) => self.asked.insert(number, item).is_none(),
+        let Some(asking) = self.waiting.pop_front() else { return false };
+        match exchange.session.stat(asking.path.as_path(), Flags::empty()) {
+            Ok(number) => self.asked.insert(number, asking).is_none(),
             // The session is not ready.
             Err(_) => {
-                self.waiting.push_front(item);
+                self.waiting.push_front(asking);
                 false
             }
         }
     }
 
-    /// The file about which this STAT asked, and why it was refused. `there` is what has its name, if that is known.
-    pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<(Item, &'static str)> {
-        let item = self.asked.remove(&number)?;
-        let why = why(item.is_folder(), there);
-        Some((item, why))
+    /// Whether this STAT asked about such a file.
+    pub(super) fn has_asked(&self, number: u32) -> bool {
+        self.asked.contains_key(&number)
+    }
+
+    /// Takes the answer to a STAT: what has the name, if that is known. Returns why it is taken. Otherwise the folder
+    /// above is looked at.
+    pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<Why> {
+        let Asking { item, path } = self.asked.remove(&number)?;
+        let is_own = path == item.path;
+        let why = match there {
+            Some(FileKind::Nothing) => match path.rsplit_once('/').and_then(|(above, _)| FilePath::new(above).ok()) {
+                Some(above) => {
+                    self.waiting.push_back(Asking { item, path: above.into() });
+                    return None;
+                }
+                None => refusal(ErrorCode::Exists),
+            },
+            Some(FileKind::Folder) if is_own && !item.is_folder() => {
+                "it has a folder of this name, which no file replaces; choose another name"
+            }
+            Some(FileKind::File) if is_own && !item.is_folder() => {
+                "it has a file of this name, and replaces none (--no-replace); choose another name"
+            }
+            Some(FileKind::File) => {
+                self.blockers.insert(path.to_string().into());
+                return Some((path, FILE));
+            }
+            Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
+        };
+        Some((item.path, why))
     }
 
     /// Those about which nothing is known.
-    pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = (Item, &'static str)> {
-        std::mem::take(&mut self.waiting).into_iter().map(|item| (item, refusal(ErrorCode::Exists)))
-    }
-}
-
-fn why(is_folder: bool, there: Option<FileKind>) -> &'static str {
-    match (is_folder, there) {
-        (false, Some(FileKind::Folder)) => "it has a folder of this name, which no file replaces; choose another name",
-        (true, Some(FileKind::File)) => "it has a file of this name, which no folder replaces; choose another name",
-        (false, Some(FileKind::File)) => {
-            "it has a file of this name, and replaces none (--no-replace); choose another name"
-        }
-        (_, _) => refusal(ErrorCode::Exists),
+    pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = Why> {
+        std::mem::take(&mut self.waiting).into_iter().map(|asking| (asking.item.path, refusal(ErrorCode::Exists)))
     }
 }

@@ -9,6 +9,7 @@ mod space;
 
 use super::*;
 use crate::files::{CommitError, IfTaken};
+use rdt_proto::ftp::StorageError;
 use std::path::Path;
 use tempfile::TempDir;
 

@@ -1,0 +1,171 @@
+//! What becomes of a file before it is sent.
+//!
+//! ```text
+//! Opening ──→ Opened ── STAT ──→ Asked ──→ Placing ──→ Ready
+//!               │                  ↑          ├──→ the same, and to be skipped
+//!               │                  └─ STAT ───┘    the same, as far as blocks tell: with its digest
+//!               └── nothing to save ─────────────────→ Ready
+//! ```
+
+use super::{Item, Put};
+use crate::disk::{Call, Work};
+use crate::files::StatusBuf;
+use crate::messages::{self, to_stderr};
+use crate::session::client::ClientExchange;
+use crate::session::sending::Chunk;
+use crate::session::skip::Skip;
+use crate::session::source::{Placed, Source, compare, open, place};
+use rdt_proto::files::{BLOCK_BYTES, Flags};
+use std::io;
+
+/// The number of files that are opened ahead.
+const AHEAD: usize = 32;
+/// The length from which the server is asked whether it has a part.
+pub(super) const RESUMED_FROM: u64 = 4 * BLOCK_BYTES;
+
+/// The answer to a STAT.
+pub(super) enum Reply {
+    Status(StatusBuf),
+    /// A server that shows nothing has nothing to go on with.
+    Refused,
+}
+
+pub(super) enum State {
+    Opening(Call<Result<Chunk, String>>),
+    Opened(Chunk),
+    Asked(u32, Chunk, Question),
+    Placing(Call<Result<Placed, String>>),
+    Ready(Chunk),
+}
+
+/// What a STAT is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// How much of the file is there?
+    Much,
+    /// Is all of it there? Everything but its last block is.
+    All,
+}
+
+/// What has become of a file that is not yet sent.
+enum Moved {
+    Waits(State),
+    Moves(State),
+    Skips,
+    Fails(String),
+}
+
+impl Put {
+    /// Opens the next files.
+    pub(super) fn open_ahead(&mut self, exchange: &ClientExchange) -> bool {
+        let mut opened = false;
+        while self.next.len() < AHEAD
+            && let Some(item) = self.waiting.pop_front()
+        {
+            let source = item.source.clone();
+            let call = exchange.disk().call(Work::Read, move || open(&source));
+            self.next.push_back((item, State::Opening(call)));
+            opened = true;
+        }
+        opened
+    }
+
+    /// Takes the results of the disk and of the server, and asks what the server has of the files that are open.
+    pub(super) fn move_on(&mut self, exchange: &mut ClientExchange) -> bool {
+        let can_ask =
+            exchange.session.is_ready() && self.next.iter().any(|(_, state)| matches!(state, State::Opened(_)));
+        if !std::mem::replace(&mut self.is_due, false) && !can_ask {
+            return false;
+        }
+        let mut changed = false;
+        for (item, state) in std::mem::take(&mut self.next) {
+            let step = self.step_item(exchange, &item, state);
+            changed |= !matches!(step, Moved::Waits(_));
+            match step {
+                Moved::Waits(state) | Moved::Moves(state) => self.next.push_back((item, state)),
+                Moved::Skips => {
+                    self.done += item.length;
+                    self.outcomes.skip(item.path.as_path());
+                }
+                Moved::Fails(why) => {
+                    self.done += item.length;
+                    self.outcomes.fail(why);
+                }
+            }
+        }
+        changed
+    }
+
+    fn step_item(&mut self, exchange: &mut ClientExchange, item: &Item, state: State) -> Moved {
+        match state {
+            State::Opening(mut call) => match call.take().map(flatten) {
+                None => Moved::Waits(State::Opening(call)),
+                Some(Ok(chunk)) => self.ask(exchange, item, chunk),
+                Some(Err(why)) => Moved::Fails(why),
+            },
+            State::Opened(chunk) => self.ask(exchange, item, chunk),
+            State::Asked(number, chunk, question) => match self.asked.remove(&number).flatten() {
+                Some(Reply::Status(status)) => {
+                    let (skip, source, name) = (self.skip, item.source.clone(), item.path.to_string());
+                    let call = exchange.disk().call(Work::Read, move || match question {
+                        Question::Much => place(chunk, &status, skip, (&source, &name)),
+                        Question::All => compare(chunk, &status, skip, (&source, &name)),
+                    });
+                    Moved::Moves(State::Placing(call))
+                }
+                Some(Reply::Refused) => Moved::Moves(State::Ready(chunk)),
+                None => {
+                    self.asked.insert(number, None);
+                    Moved::Waits(State::Asked(number, chunk, question))
+                }
+            },
+            State::Placing(mut call) => match call.take().map(flatten) {
+                None => Moved::Waits(State::Placing(call)),
+                Some(Ok(Placed::Same)) => Moved::Skips,
+                Some(Ok(Placed::Alike(chunk))) => self.ask_for_all(exchange, item, chunk),
+                Some(Ok(Placed::Chunk { chunk, note })) => {
+                    if let Some(note) = note.filter(|_| self.outcomes.explains()) {
+                        to_stderr(note);
+                    }
+                    Moved::Moves(State::Ready(chunk))
+                }
+                Some(Err(why)) => Moved::Fails(why),
+            },
+            State::Ready(chunk) => Moved::Waits(State::Ready(chunk)),
+        }
+    }
+
+    /// Asks what the server has of a file, if that may save something.
+    fn ask(&mut self, exchange: &mut ClientExchange, item: &Item, chunk: Chunk) -> Moved {
+        let is_file = matches!(item.source, Source::File(_));
+        if !is_file || self.skip == Skip::Nothing && item.length <= RESUMED_FROM {
+            return Moved::Moves(State::Ready(chunk));
+        }
+        let flags = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
+        match exchange.session.stat(item.path.as_path(), flags) {
+            Ok(number) => {
+                self.asked.insert(number, None);
+                Moved::Moves(State::Asked(number, chunk, Question::Much))
+            }
+            // The session is not ready.
+            Err(_) => Moved::Waits(State::Opened(chunk)),
+        }
+    }
+
+    /// Asks whether the server has all of a file, of which it knows the blocks. Only the user learns from the answer.
+    fn ask_for_all(&mut self, exchange: &mut ClientExchange, item: &Item, chunk: Chunk) -> Moved {
+        let asked = self.outcomes.explains().then(|| exchange.session.stat(item.path.as_path(), Flags::DIGEST));
+        match asked {
+            Some(Ok(number)) => {
+                self.asked.insert(number, None);
+                Moved::Moves(State::Asked(number, chunk, Question::All))
+            }
+            // The session is not ready, or nobody asks.
+            Some(Err(_)) | None => Moved::Moves(State::Ready(chunk)),
+        }
+    }
+}
+
+fn flatten<T>(result: io::Result<Result<T, String>>) -> Result<T, String> {
+    result.unwrap_or_else(|error| Err(messages::error_text(&error)))
+}

@@ -1,0 +1,155 @@
+//! Several names in one command: the folder that takes them, and the one line of what stops them all.
+
+use crate::folders::write;
+use crate::runner::{Place, Server, content, run_in};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
+
+/// A server with two files, and a folder with two more and a folder.
+fn serve(place: &Place) -> Server {
+    for path in ["a", "b", "tree/c", "tree/d", "tree/below/e"] {
+        write(&place.server(path), path);
+    }
+    place.serve(&[])
+}
+
+/// Runs a command in the client's folder. `{}` is the server.
+fn say(place: &Place, server: &Server, command: &str) -> (i32, String) {
+    let words: Vec<_> = command.split(' ').map(|word| if word == "{}" { &*server.address } else { word }).collect();
+    run_in(&place.client(""), &words).end()
+}
+
+/// The lines of a failure without those of its results.
+fn lines(said: &str) -> Vec<&str> {
+    said.lines().filter(|line| line.starts_with("rdt: ")).collect()
+}
+
+/// Regression: the folder had to be there, and the advice was to give a file.
+#[test]
+fn the_folder_for_several_names_is_made() {
+    let place = Place::new();
+    let server = serve(&place);
+    for (names, expected) in [
+        ("a b", &["a", "b"][..]),
+        (".", &["a", "b", "tree"]),
+        ("tree/*", &["below", "c", "d"]),
+        ("a tree", &["a", "tree"]),
+    ] {
+        // The second time it is there.
+        for _ in 0..2 {
+            let (code, said) = say(&place, &server, &format!("get {names} {{}} --output new"));
+            assert!(code == 0 && lines(&said).is_empty(), "{said}");
+            assert_eq!(Place::names(&place.client("new")), expected);
+        }
+        fs::remove_dir_all(place.client("new")).unwrap();
+    }
+}
+
+#[test]
+fn no_folder_is_left_if_nothing_came() {
+    let place = Place::new();
+    let server = serve(&place);
+    for command in [
+        "get x y {} --output new",
+        "get x* {} --output new",
+        "get a b 127.0.0.1:1 --output new",
+        "get a/x b/x {} --output new",
+    ] {
+        let (code, said) = say(&place, &server, command);
+        assert!(code == 1 && Place::names(&place.client("")).is_empty(), "{said}");
+    }
+    // A folder that was there stays.
+    fs::create_dir(place.client("old")).unwrap();
+    assert_eq!(say(&place, &server, "get x y {} --output old").0, 1);
+    assert_eq!(Place::names(&place.client("")), ["old"]);
+}
+
+/// Regression: each file had a line, and so had each folder.
+#[test]
+fn what_is_in_the_place_of_a_folder_has_one_line() {
+    let place = Place::new();
+    let server = serve(&place);
+    fs::write(place.client("file"), "").unwrap();
+    write(&place.client("in/tree"), "");
+    write(&place.client("deep/below"), "");
+    fs::create_dir(place.client("linked")).unwrap();
+    symlink("..", place.client("linked/tree")).unwrap();
+    let file = "it is a file, and no folder takes its place: give another --output";
+    let link = "it is a link, and is not followed: give another --output";
+    let several = "it is not a folder: several files need a folder: give --output FOLDER";
+    for (command, path, why, failed) in [
+        ("get tree {} --output file", "file", file, None),
+        ("get a b {} --output file", "file", several, None),
+        ("get tree/* {} --output file", "file", several, None),
+        ("get tree {} --output in", "in/tree", file, None),
+        ("get a tree {} --output in", "in/tree", file, Some("1 of 2")),
+        ("get t* {} --output in", "in/tree", file, Some("5 of 5")),
+        ("get tree/* {} --output deep", "deep/below", file, Some("2 of 4")),
+        ("get t* {} --output linked", "linked/tree", link, Some("5 of 5")),
+    ] {
+        let (code, said) = say(&place, &server, command);
+        let mut expected = vec![format!("rdt: cannot write {path} on this machine: {why}")];
+        expected.extend(failed.map(|failed| format!("rdt: {failed} files were not transferred")));
+        assert!(code == 1 && lines(&said) == expected, "{command}:\n{said}");
+    }
+}
+
+/// Regression: as above, and for a file beneath another one the server had "something of this name".
+#[test]
+fn a_file_in_the_place_of_a_folder_of_the_server_has_one_line() {
+    let place = Place::new();
+    let server = serve(&place);
+    for path in ["tree/c", "tree/below/e", "tree/below/deeper/f"] {
+        write(&place.client(path), path);
+    }
+    let all = "rdt: 6 of 6 files were not transferred";
+    for (command, failed) in [
+        ("put tree {} --name a", Some(all)),
+        ("put tree {} --name a/x/y", Some(all)),
+        ("put tree/c {} --name a/x", None),
+    ] {
+        let (code, said) = say(&place, &server, command);
+        let why = "it has a file of this name, which no folder replaces; choose another name";
+        let mut expected = vec![format!("rdt: {} refused \"a\": {why}", server.address)];
+        expected.extend(failed.map(str::to_owned));
+        assert!(code == 1 && lines(&said) == expected, "{command}:\n{said}");
+    }
+}
+
+/// Regression: a file that both sides had was "there already, with the same content up to 83 %", also with --quiet.
+#[test]
+fn a_file_that_is_there_whole_is_said_to_be_the_same() {
+    const LENGTH: usize = 6 << 20;
+    let place = Place::new();
+    let server = serve(&place);
+    let seconds = std::cell::Cell::new(0);
+    let put = |bytes: &[u8], options: &[&str]| {
+        fs::write(place.client("large"), bytes).unwrap();
+        seconds.set(seconds.get() + 1);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.get());
+        fs::File::options().write(true).open(place.client("large")).unwrap().set_modified(time).unwrap();
+        let arguments = [&["put", "large", &server.address], options].concat();
+        let (code, said) = run_in(&place.client(""), &arguments).end();
+        assert_eq!(code, 0, "{said}");
+        assert!(fs::read(place.server("large")).unwrap() == bytes);
+        lines(&said).iter().filter(|line| line.contains("there")).copied().collect::<String>()
+    };
+    let said = |what: &str| format!("rdt: \"large\" is there {what}");
+    // Both the last block of 1 MiB and a shorter rest are compared.
+    for (length, shared) in [(LENGTH, 66), (LENGTH - 1, 83)] {
+        let mut bytes = content(length);
+        put(&bytes, &[]);
+        let same = said("already, with the same content");
+        assert_eq!(put(&bytes, &[]), format!("{same}, and is stored again: --update skips such files"));
+        assert_eq!(put(&bytes, &["--update"]), format!("{same} and another time, and is stored again"));
+        assert_eq!([put(&bytes, &["--verify"]), put(&bytes, &["--quiet"])], ["", ""]);
+        *bytes.last_mut().unwrap() ^= 1;
+        // Of the subtrees of 4, 2 or 4, 1 blocks, the first ones are the same.
+        let begins_so = said(&format!("with the same content up to {shared} %: the rest is sent"));
+        assert_eq!(put(&bytes, &[]), begins_so);
+        *bytes.last_mut().unwrap() ^= 1;
+        assert_eq!(put(&bytes, &["--verify"]), begins_so);
+        assert_eq!(put(&content(length)[1..], &["--quiet"]), "");
+    }
+}
