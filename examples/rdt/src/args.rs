@@ -131,10 +131,11 @@ impl Cli {
     /// Checks what no argument shows on its own. The error names the command.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         match &self.command {
-            Command::Put(args) => args.request().map(|_| ()).map_err(|why| ("put", why)),
-            Command::Get(args) => args.request().map(|_| ()).map_err(|why| ("get", why)),
-            Command::Serve(_) | Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) => Ok(()),
-            Command::Bench(_) | Command::Ls(_) => Ok(()),
+            Command::Put(args) => args.check().map_err(|why| ("put", why)),
+            Command::Get(args) => args.check().map_err(|why| ("get", why)),
+            Command::Ls(args) => args.check().map_err(|why| ("ls", why)),
+            Command::Serve(args) => args.check().map_err(|why| ("serve", why)),
+            Command::Demo(_) | Command::Load(_) | Command::SocketTcp(_) | Command::Bench(_) => Ok(()),
             Command::Completions { .. } | Command::Man { .. } => Ok(()),
         }
     }

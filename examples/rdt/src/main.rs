@@ -39,6 +39,7 @@
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `serve_args`, `transfer_args`, `common_args`, `usage` | the command line |
+//! | `foreign_usage` | what to write instead of the words of `scp`, `cp` and `ls` |
 //! | `server_address`, `remote_path` | the address of a server, a path there |
 //! | `generated` | completions of shells, and manual pages |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
@@ -73,6 +74,7 @@ mod exchange;
 mod file_storage;
 mod files;
 mod folder_copy;
+mod foreign_usage;
 mod generated;
 mod intake;
 mod json;

@@ -116,7 +116,7 @@ fn cannot_start(error: io::Error) -> String {
 fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>, bool), String> {
     let passed = service_manager::passed_sockets()?;
     let address = server_address::resolve_bind(&args.bind)?;
-    let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let fail = |error: io::Error| cannot_listen(address, &error);
     let is_fixed = !passed.is_empty() || address.port() != 0;
     let sockets = match passed.len() {
         0 => binding::bind_together(address, args.threads).map_err(fail)?,
@@ -138,6 +138,18 @@ fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>, bool), S
     let mut bound = bound.map_err(fail)?;
     bound.dedup();
     Ok((sockets, bound, is_fixed))
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            ": another program has this port, perhaps another rdt serve: end that, or give --bind with another port"
+        }
+        io::ErrorKind::AddrNotAvailable => ": it is no address of this machine: give --bind 0.0.0.0 for all of them",
+        io::ErrorKind::PermissionDenied => ": give --bind with a port from 1024 on",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {}{advice}", error_text(error))
 }
 
 /// Restricts the program to the folder of the server, and of its log. Returns a line that says how far.

@@ -100,11 +100,21 @@ pub(crate) struct ServeArgs {
     /// the user's state folder, on Linux `~/.local/state`
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// The folder without an option, as other servers have it
+    #[arg(hide = true)]
+    others: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
 impl ServeArgs {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.others.first() {
+            Some(folder) => Err(format!("the folder needs --root: write rdt serve --root {}", folder.display())),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             clients: self.max_peers,

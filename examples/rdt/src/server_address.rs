@@ -65,9 +65,15 @@ impl ServerAddress {
             return Err(hint);
         }
         if authority.contains('/') {
-            return Err("a path needs rdt:// in front, as in rdt://host:port/path".into());
+            return Err(format!("a path needs rdt:// in front: write rdt://{authority}"));
+        }
+        if let Some(host) = authority.strip_suffix(':').filter(|host| !host.contains(':')) {
+            return Err(format!("no port follows the colon: write {host}"));
         }
         let (host, port) = split(authority, is_url)?;
+        if is_number(&host) {
+            return Err(format!("a number is no host: write HOST:{host} if it is the port"));
+        }
         if port == Some(0) {
             return Err("\"0\" is not a port from 1 to 65535".into());
         }
@@ -129,7 +135,11 @@ pub(crate) fn is_url(text: &str) -> bool {
 
 /// Checks the form of an address to listen on.
 pub(crate) fn parse_bind(text: &str) -> Result<String, String> {
-    split(text, false).map(|_| text.to_owned())
+    let (host, _) = split(text, false)?;
+    if is_number(&host) {
+        return Err(format!("a number is no address: write 0.0.0.0:{host} if it is the port, or 127.0.0.1:{host}"));
+    }
+    Ok(text.to_owned())
 }
 
 /// The address to listen on, which has the form of [`parse_bind`].
@@ -137,6 +147,11 @@ pub(crate) fn resolve_bind(text: &str) -> Result<SocketAddr, String> {
     let explain = |why: String| format!("cannot use the address {text}: {why}");
     let (host, port) = split(text, false).map_err(explain)?;
     Ok(resolve(&host, port.unwrap_or(PORT)).map_err(explain)?[0])
+}
+
+/// Whether it is a number, which the system takes for an address as well.
+fn is_number(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What follows the scheme. `None` without a scheme.
@@ -303,14 +318,15 @@ mod tests {
             (":1", "it names no host"),
             ("rdt://", "it names no host"),
             ("rdt:///a", "it names no host"),
-            ("host:", "\"\" is not a port from 1 to 65535"),
+            ("host:", "no port follows the colon: write host"),
+            ("7000", "a number is no host: write HOST:7000 if it is the port"),
             ("host:port", "\"port\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/port"),
             ("host:/a/b", "\"a/b\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/a/b"),
             ("host:+1", "\"+1\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/+1"),
             ("host:0", "\"0\" is not a port from 1 to 65535"),
             ("host:65536", "\"65536\" is not a port from 1 to 65535"),
-            ("host/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
-            ("host:1/a", "a path needs rdt:// in front, as in rdt://host:port/path"),
+            ("host/a", "a path needs rdt:// in front: write rdt://host/a"),
+            ("host:1/a", "a path needs rdt:// in front: write rdt://host:1/a"),
             ("user@host", "there are no users, so that user@ has no place: write host"),
             ("u@host:7", "there are no users, so that u@ has no place: write host:7"),
             ("u@host:a/b", "there are no users, so that u@ has no place, and a path needs a URL: write rdt://host/a/b"),

@@ -1,6 +1,7 @@
 //! The arguments of a transfer.
 
 use crate::common_args::Common;
+use crate::foreign_usage;
 use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
 use crate::session::Skip;
@@ -74,11 +75,20 @@ pub(crate) struct ListArgs {
     /// 'host/*.jpg'
     #[arg(value_name = "ADDR[/PATTERN]", value_parser = ServerAddress::parse_with_path)]
     pub(crate) server: ServerAddress,
+    /// A path that stands apart, as ls has it
+    #[arg(hide = true)]
+    others: Vec<String>,
     /// List the folders below as well
     #[arg(long, short)]
     pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+impl ListArgs {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        foreign_usage::order_of_ls(&self.server.to_string(), &self.others).map_or(Ok(()), Err)
+    }
 }
 
 /// Which files are transferred, and how.
@@ -130,7 +140,8 @@ impl PutArgs {
     pub(crate) fn request(&self) -> Result<PutRequest, String> {
         self.choice.check()?;
         let (server, files) = match self.words.as_slice() {
-            [] | [_] => return Err("the server is missing: give FILE ADDR".into()),
+            [] => return Err(foreign_usage::beside_word_of_put("")),
+            [word] => return Err(foreign_usage::beside_word_of_put(&word.to_string_lossy())),
             [files @ .., server] => (server.to_string_lossy(), files),
         };
         let address = ServerAddress::parse(&server).map_err(|why| invalid(&server, &why))?;
@@ -149,18 +160,12 @@ impl PutArgs {
         };
         Ok(PutRequest { files, server: address, name })
     }
-}
 
-/// The host and the paths in words without their destination: `user@host:path`, `path host` or `path`.
-fn host_and_paths(words: &[String]) -> (&str, String) {
-    let (host, paths) = match words {
-        [path] => path.split_once(':').map_or(("host", path.clone()), |(host, path)| (host, path.to_owned())),
-        [paths @ .., host] => (host.as_str(), paths.join(" ")),
-        [] => ("host", String::new()),
-    };
-    // Servers have no users, and paths begin in their folder.
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    (host, paths.trim_start_matches("~/").trim_start_matches('/').to_owned())
+    /// Checks the words. The system is asked for the last one if it may be no server.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        foreign_usage::order_of_put(&words).map_or_else(|| self.request().map(drop), Err)
+    }
 }
 
 impl GetArgs {
@@ -176,12 +181,10 @@ impl GetArgs {
                 let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?.clone();
                 (vec![name], server)
             }
-            [] | [_] => return Err("the server is missing: give NAME ADDR, or rdt://host:port/name".into()),
+            [] => return Err(foreign_usage::beside_word_of_get("")),
+            [word] => return Err(foreign_usage::beside_word_of_get(word)),
             [names @ .., place] if is_of_this_machine(place) => {
-                let (host, paths) = host_and_paths(names);
-                return Err(format!(
-                    "the server comes last, and {place} is none: write rdt get {paths} {host} --output {place}"
-                ));
+                return Err(foreign_usage::instead_of_place(names, place));
             }
             [names @ .., server] => {
                 if names.iter().any(|name| server_address::is_url(name)) {
@@ -202,6 +205,11 @@ impl GetArgs {
         Ok((names, server))
     }
 
+    /// Checks the words. The system is asked for the last one if it may be no server.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        foreign_usage::order_of_get(&self.words).map_or_else(|| self.request().map(drop), Err)
+    }
+
     pub(crate) fn writes_to_stdout(&self) -> bool {
         self.output.as_deref().is_some_and(|output| output.as_os_str() == "-")
     }
@@ -209,7 +217,8 @@ impl GetArgs {
 
 /// Whether the word can be no server, but a place on this machine.
 fn is_of_this_machine(word: &str) -> bool {
-    matches!(word, "." | "..") || ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start))
+    let starts_so = ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start));
+    matches!(word, "." | "..") || starts_so || word.ends_with('/') && !server_address::is_url(word)
 }
 
 fn invalid(word: &str, why: &str) -> String {

@@ -3,10 +3,10 @@
 use crate::args::Cli;
 use crate::escape::{escape_lines, is_unprintable};
 use crate::messages::to_stderr;
-use crate::{output, trace_file};
+use crate::{foreign_usage, output, trace_file};
 use clap::builder::Styles;
-use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, FromArgMatches};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -27,6 +27,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
         }
     });
     parsed.map_err(|error| {
+        let error = in_own_words(&mut command, error);
         if !error.use_stderr() {
             output::note_failure(error.print().and_then(|()| io::stdout().flush()));
             return checked(ExitCode::SUCCESS);
@@ -38,6 +39,27 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
         };
         INVALID.into()
     })
+}
+
+/// The error with what to write instead, if the words are those of another program.
+fn in_own_words(command: &mut Command, error: clap::Error) -> clap::Error {
+    let named = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let why = named(ContextKind::InvalidSubcommand).and_then(foreign_usage::command);
+            why.map_or(error, |why| command.error(ErrorKind::InvalidSubcommand, why))
+        }
+        ErrorKind::UnknownArgument => {
+            let name = std::env::args_os().nth(1).unwrap_or_default().to_string_lossy().into_owned();
+            let why = named(ContextKind::InvalidArg).and_then(|option| foreign_usage::option(&name, option));
+            let of = command.find_subcommand_mut(&name).zip(why);
+            of.map(|(of, why)| of.error(ErrorKind::UnknownArgument, why)).unwrap_or(error)
+        }
+        _ => error,
+    }
 }
 
 /// Waits until all is printed, but not long. Returns the exit code, unless the standard output failed.

@@ -180,7 +180,11 @@ const ANSWERS: [Row; 21] = [
         "get a [fe80::1%none]:1",
         "rdt: cannot use the address [fe80::1%none]:1: this machine has no network interface \"none\" for it",
     ),
-    ("serve --root {client} --bind {server}", "rdt: cannot listen on {server}: address already in use*"),
+    (
+        "serve --root {client} --bind {server}",
+        "rdt: cannot listen on {server}: address already in use: another program has this port, perhaps another rdt serve: \
+         end that, or give --bind with another port",
+    ),
 ];
 
 /// Where the rows find files and servers.

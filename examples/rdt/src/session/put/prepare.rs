@@ -33,18 +33,18 @@ pub(super) enum Reply {
 pub(super) enum State {
     Opening(Call<Result<Chunk, String>>),
     Opened(Chunk),
-    Asked(u32, Chunk, Question),
+    Asked(u32, Chunk, Compared),
     Placing(Call<Result<Placed, String>>),
     Ready(Chunk),
 }
 
 /// What a STAT is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    /// How much of the file is there?
-    Much,
-    /// Is all of it there? Everything but its last block is.
-    All,
+pub(super) enum Compared {
+    /// How much of the file is there.
+    Blocks,
+    /// Whether all of it is there. Everything but its last block is.
+    Digest,
 }
 
 /// What has become of a file that is not yet sent.
@@ -104,19 +104,19 @@ impl Put {
                 Some(Err(why)) => Moved::Fails(why),
             },
             State::Opened(chunk) => self.ask(exchange, item, chunk),
-            State::Asked(number, chunk, question) => match self.asked.remove(&number).flatten() {
+            State::Asked(number, chunk, compared) => match self.asked.remove(&number).flatten() {
                 Some(Reply::Status(status)) => {
                     let (skip, source, name) = (self.skip, item.source.clone(), item.path.to_string());
-                    let call = exchange.disk().call(Work::Read, move || match question {
-                        Question::Much => place(chunk, &status, skip, (&source, &name)),
-                        Question::All => compare(chunk, &status, skip, (&source, &name)),
+                    let call = exchange.disk().call(Work::Read, move || match compared {
+                        Compared::Blocks => place(chunk, &status, skip, (&source, &name)),
+                        Compared::Digest => compare(chunk, &status, skip, (&source, &name)),
                     });
                     Moved::Moves(State::Placing(call))
                 }
                 Some(Reply::Refused) => Moved::Moves(State::Ready(chunk)),
                 None => {
                     self.asked.insert(number, None);
-                    Moved::Waits(State::Asked(number, chunk, question))
+                    Moved::Waits(State::Asked(number, chunk, compared))
                 }
             },
             State::Placing(mut call) => match call.take().map(flatten) {
@@ -145,7 +145,7 @@ impl Put {
         match exchange.session.stat(item.path.as_path(), flags) {
             Ok(number) => {
                 self.asked.insert(number, None);
-                Moved::Moves(State::Asked(number, chunk, Question::Much))
+                Moved::Moves(State::Asked(number, chunk, Compared::Blocks))
             }
             // The session is not ready.
             Err(_) => Moved::Waits(State::Opened(chunk)),
@@ -158,7 +158,7 @@ impl Put {
         match asked {
             Some(Ok(number)) => {
                 self.asked.insert(number, None);
-                Moved::Moves(State::Asked(number, chunk, Question::All))
+                Moved::Moves(State::Asked(number, chunk, Compared::Digest))
             }
             // The session is not ready, or nobody asks.
             Some(Err(_)) | None => Moved::Moves(State::Ready(chunk)),

@@ -3,10 +3,71 @@
 use super::Row;
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-pub(super) const COMMAND_LINES: [Row; 54] = [
-    ("send a", "error: unrecognized subcommand 'send'"),
+pub(super) const COMMAND_LINES: [Row; 87] = [
+    ("go a", "error: unrecognized subcommand 'go'"),
+    ("send a", "error: there is no send: write rdt put FILE… HOST"),
+    ("cp a host:b", "error: there is no cp: write rdt put FILE… HOST to send, and rdt get NAME… HOST to fetch"),
+    ("download a", "error: there is no download: write rdt get NAME… HOST"),
+    ("list {closed}", "error: there is no list: write rdt ls HOST, or rdt ls HOST/FOLDER"),
+    ("server", "error: there is no server: write rdt serve --root DIR"),
+    (
+        "rm a {closed}",
+        "error: there is no rm: a client only adds, replaces and reads files (put, get, ls), and put makes folders",
+    ),
+    (
+        "put -p {small} {closed}",
+        "error: there is no -p: times and permissions come along anyway (--no-preserve leaves them out)",
+    ),
+    (
+        "get -rp a {closed}",
+        "error: there is no -p: times and permissions come along anyway (--no-preserve leaves them out)",
+    ),
+    ("put -P 22 {small} 127.0.0.1", "error: there is no -P: write HOST:PORT"),
+    ("put -a {client} {closed}", "error: there is no -a: folders, times and permissions come along anyway"),
+    ("put -q {small} {closed}", "error: there is no -q: write --quiet"),
+    ("put {small} {closed} -o a", "error: there is no -o: write --name for the path at the server"),
+    ("ls -l {closed}", "error: there is no -l: lengths, times and hidden files are listed anyway"),
+    ("serve -p 7000", "error: there is no -p: write --bind 0.0.0.0:PORT, or --bind 127.0.0.1:PORT"),
+    ("put {closed} {small}", "error: the server comes last: write rdt put {small} {closed}"),
+    ("put localhost {small} {client}", "error: the server comes last: write rdt put {small} {client} localhost"),
+    (
+        "put {small} {client}",
+        "error: the server comes last, and {client} is on this machine: write rdt put {small} {client} HOST",
+    ),
+    ("put host:a {client}", "error: put sends files: to fetch, write rdt get a host --output {client}"),
+    (
+        "get host:a dst.invalid",
+        "error: the server comes last, and dst.invalid is none: write rdt get a host --output dst.invalid",
+    ),
+    (
+        "get me@host:a me@host:b dst.invalid",
+        "error: the server comes last, and dst.invalid is none: write rdt get a b host --output dst.invalid",
+    ),
+    ("get host:7000:a dst/", "error: the server comes last, and dst/ is none: write rdt get a host:7000 --output dst/"),
+    ("get {closed} a.invalid b.invalid", "error: the server comes last: write rdt get a.invalid b.invalid {closed}"),
+    (
+        "get {closed}",
+        "error: the name is missing: write rdt get NAME {closed} (rdt ls {closed} shows them, and . is everything)",
+    ),
+    ("get host:a", "error: the server comes last: write rdt get a host"),
+    ("ls a {closed}", "error: a path stands behind its server: write rdt ls {closed}/a"),
+    ("ls {closed} a", "error: a path stands behind its server: write rdt ls {closed}/a"),
+    ("ls a host", "error: a path stands behind its server: write rdt ls host/a"),
+    ("serve {client}", "error: the folder needs --root: write rdt serve --root {client}"),
+    (
+        "serve --bind 7000",
+        "error: invalid value '7000' for '--bind <ADDR>': a number is no address: write 0.0.0.0:7000 if it is the port, \
+         or 127.0.0.1:7000",
+    ),
+    ("put {small} 7000", "error: invalid value '7000': a number is no host: write HOST:7000 if it is the port"),
+    ("put {small} host:", "error: invalid value 'host:': no port follows the colon: write host"),
+    (
+        "put {small} {closed}/a",
+        "error: invalid value '{closed}/a': a path needs rdt:// in front: write rdt://{closed}/a",
+    ),
     ("put", "error: the following required arguments were not provided:"),
-    ("put {closed}", "error: the server is missing: give FILE ADDR"),
+    ("put {closed}", "error: the file is missing: write rdt put FILE {closed}"),
+    ("put {small}", "error: the server is missing: give FILE ADDR"),
     ("put {small} {closed} --slow", "error: unexpected argument '--slow' found"),
     ("put - {closed}", "error: the standard input has no name: give --name (a file named - is ./-)"),
     ("put {small} {closed} --update --verify", "error: the argument '--update' cannot be used with '--verify'"),
@@ -57,7 +118,7 @@ pub(super) const COMMAND_LINES: [Row; 54] = [
     ("get host:a/b .", "error: the server comes last, and . is none: write rdt get a/b host --output ."),
     ("get root@host:~/a .", "error: the server comes last, and . is none: write rdt get a host --output ."),
     ("get a b host .", "error: the server comes last, and . is none: write rdt get a b host --output ."),
-    ("get a /tmp", "error: the server comes last, and /tmp is none: write rdt get a host --output /tmp"),
+    ("get a /tmp", "error: the server comes last, and /tmp is none: write rdt get a HOST --output /tmp"),
     (
         "get /etc/passwd {closed}",
         "error: invalid value '/etc/passwd': the path begins in the folder of the server, and not with /: write \
