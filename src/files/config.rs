@@ -29,7 +29,8 @@ impl Default for FileServerConfig {
 }
 
 /// What the clients of a server may do. Anything else is refused as
-/// [`ErrorCode::NotPermitted`](crate::ftp::ErrorCode::NotPermitted).
+/// [`ErrorCode::NoUploads`](crate::ftp::ErrorCode::NoUploads) or
+/// [`ErrorCode::NoDownloads`](crate::ftp::ErrorCode::NoDownloads).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// PUT, GET, STAT and LIST.

@@ -69,6 +69,9 @@
 //!   a GET of a folder. A message that is longer than [`MAX_SESSION_MESSAGE`] ends the connection.
 //! - The server closes after the client has closed and every request is answered. A client that closes in the midst of
 //!   content has stopped, as if the connection had broken. A GET is stopped only so.
+//! - A server that takes no uploads refuses each PUT with code 11, one that shows no files refuses each GET, STAT and
+//!   LIST with code 12, and one that takes no folders refuses them and what is in them with code 13. A client need not
+//!   ask again. Code 9 is about one path.
 //! - After LEAVE, and shortly before, every further request is refused.
 //! - **A client that works keeps its place.** Places are scarce, so a server may end a connection without
 //!   [progress](crate::connection::ProgressLimits): of 1 KiB in a minute, for example. A client may need longer to hash

@@ -213,7 +213,7 @@ impl FileServer {
         self.receiving = Some(Put { number, incoming });
         let refusal = self.leaving.code().or({
             if !self.config.access.may_write() {
-                Some(ErrorCode::NotPermitted)
+                Some(ErrorCode::NoUploads)
             } else if length.unwrap_or(offset).max(offset) > self.config.max_length {
                 Some(ErrorCode::TooLarge)
             } else if !is_allowed {

@@ -42,7 +42,16 @@ pub enum ErrorCode {
     /// 10: the transfer was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// A code from 11 to 255, which this version does not define.
+    /// 11: the server takes no uploads. Only the sessions of [`files`](crate::files) have this code and the next two.
+    #[error("uploads not permitted")]
+    NoUploads,
+    /// 12: the server gives neither files nor lists.
+    #[error("downloads not permitted")]
+    NoDownloads,
+    /// 13: the server takes files, but neither folders nor files in them.
+    #[error("folders not permitted")]
+    NoFolders,
+    /// A code from 14 to 255, which this version does not define.
     #[error("error code {0}")]
     Other(u8),
 }
@@ -63,6 +72,9 @@ impl ErrorCode {
             Self::DigestMismatch => 8,
             Self::NotPermitted => 9,
             Self::Cancelled => 10,
+            Self::NoUploads => 11,
+            Self::NoDownloads => 12,
+            Self::NoFolders => 13,
             Self::Other(value) => value,
         }
     }
@@ -96,6 +108,9 @@ impl From<u8> for ErrorCode {
             8 => Self::DigestMismatch,
             9 => Self::NotPermitted,
             10 => Self::Cancelled,
+            11 => Self::NoUploads,
+            12 => Self::NoDownloads,
+            13 => Self::NoFolders,
             other => Self::Other(other),
         }
     }
@@ -134,6 +149,16 @@ pub enum StorageError {
     /// The content does not match its digest.
     #[error("content does not match its digest")]
     DigestMismatch,
+    /// Storage takes no files. A server in base mode, which has no code for this and the next two, sends
+    /// [`ErrorCode::NotPermitted`].
+    #[error("uploads not permitted")]
+    NoUploads,
+    /// Storage shows no files.
+    #[error("downloads not permitted")]
+    NoDownloads,
+    /// Storage takes neither folders nor files in them.
+    #[error("folders not permitted")]
+    NoFolders,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -153,6 +178,16 @@ impl From<std::io::ErrorKind> for StorageError {
     }
 }
 
+impl StorageError {
+    /// The code in a session of this module, which foreign clients understand.
+    pub(super) fn code_of_this_session(self) -> ErrorCode {
+        match self {
+            Self::NoUploads | Self::NoDownloads | Self::NoFolders => ErrorCode::NotPermitted,
+            other => other.into(),
+        }
+    }
+}
+
 impl From<StorageError> for ErrorCode {
     fn from(error: StorageError) -> Self {
         match error {
@@ -165,6 +200,9 @@ impl From<StorageError> for ErrorCode {
             StorageError::Busy => Self::Busy,
             StorageError::NotPermitted => Self::NotPermitted,
             StorageError::DigestMismatch => Self::DigestMismatch,
+            StorageError::NoUploads => Self::NoUploads,
+            StorageError::NoDownloads => Self::NoDownloads,
+            StorageError::NoFolders => Self::NoFolders,
         }
     }
 }
@@ -177,7 +215,7 @@ mod tests {
     fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
-            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 10);
+            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 13);
         }
     }
 

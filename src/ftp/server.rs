@@ -314,13 +314,13 @@ impl Session for Server {
             Update::Shrunk if self.outcome.is_none() => self.abort(Outcome::Shrunk, ErrorCode::StorageFailed),
             Update::Failed(error) if self.outcome.is_none() => match self.storage.length() {
                 Some(_) if matches!(self.storage, Storage::Outgoing(_)) => {
-                    self.abort(Outcome::StorageFailed(error), error.into());
+                    self.abort(Outcome::StorageFailed(error), error.code_of_this_session());
                 }
-                Some(_) | None => self.send_refusal(error.into()),
+                Some(_) | None => self.send_refusal(error.code_of_this_session()),
             },
             // ERROR would say that the name keeps its previous content.
             Update::NotDurable(error) if self.outcome.is_none() => {
-                self.abort(Outcome::StorageFailed(error), error.into());
+                self.abort(Outcome::StorageFailed(error), error.code_of_this_session());
             }
             Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) | Update::NotDurable(_) => {}
         }

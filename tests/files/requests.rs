@@ -207,8 +207,11 @@ fn a_put_can_be_cancelled() {
 #[test]
 fn access_is_limited_by_the_kind_of_request() {
     for (access, events) in [
-        (Access::ReadOnly, &["0 refused: not permitted", "2 has there 5", "2 listed", "1 received"][..]),
-        (Access::WriteOnly, &["1 refused: not permitted", "2 refused: not permitted", "0 confirmed"]),
+        (Access::ReadOnly, &["0 refused: uploads not permitted", "2 has there 5", "2 listed", "1 received"][..]),
+        (
+            Access::WriteOnly,
+            &["1 refused: downloads not permitted", "2 refused: downloads not permitted", "0 confirmed"],
+        ),
     ] {
         let config = FileServerConfig { access, ..FileServerConfig::default() };
         let mut pair = Pair::with(config, two(), Disk::with(&[("there", b"there")]));

@@ -91,6 +91,10 @@ fn every_storage_failure_has_its_code() {
         (StorageError::Failed, 6),
         (StorageError::Busy, 7),
         (StorageError::NotPermitted, 9),
+        // Base mode has no codes for these.
+        (StorageError::NoUploads, 9),
+        (StorageError::NoDownloads, 9),
+        (StorageError::NoFolders, 9),
     ] {
         for (verb, log) in [("open", vec!["open a"]), ("create", vec!["create a 1"])] {
             let mut host = serving(&[("a", b"x")]);

@@ -1,6 +1,8 @@
 //! What clients may do, and which addresses are admitted.
 
 use ipnet::{IpNet, Ipv4Net};
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +35,32 @@ impl Access {
             (Self::ReadOnly, _) => "read",
             (Self::WriteOnly, _) => "add",
         }
+    }
+}
+
+/// What a server refuses to each client, whatever the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Barred {
+    Uploads,
+    Downloads,
+    /// Folders, and files in them.
+    Folders,
+}
+
+impl fmt::Display for Barred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uploads => "--read-only",
+            Self::Downloads | Self::Folders => "--write-only",
+        })
+    }
+}
+
+impl std::error::Error for Barred {}
+
+impl From<Barred> for io::Error {
+    fn from(barred: Barred) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, barred)
     }
 }
 

@@ -202,7 +202,9 @@ pub(crate) fn advice(error: StorageError) -> &'static str {
         StorageError::NoSuchFile => "create its folder, or give another --output",
         StorageError::NoSpace => "make room, or give an --output on another disk",
         StorageError::TooLarge => "raise the limit of file sizes, or give an --output on another disk",
-        StorageError::NotPermitted => "give an --output in a folder that you may write",
+        StorageError::NotPermitted | StorageError::NoUploads | StorageError::NoDownloads | StorageError::NoFolders => {
+            "give an --output in a folder that you may write"
+        }
         StorageError::DigestMismatch => "send it again",
         StorageError::NameNotAllowed | StorageError::Exists | StorageError::Failed | StorageError::Busy => {
             "give another --output"

@@ -8,6 +8,7 @@ use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome};
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// Prints a line of the result.
@@ -111,10 +112,28 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
         ErrorCode::Busy => "it is busy; try again later",
         ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
-        ErrorCode::NotPermitted => "it does not permit that; ask its operator",
+        ErrorCode::NotPermitted | ErrorCode::NoUploads | ErrorCode::NoDownloads | ErrorCode::NoFolders => {
+            "it does not permit that; ask its operator"
+        }
         ErrorCode::Cancelled => "it was stopped there",
         ErrorCode::Other(_) => "for a reason that this version does not know",
     }
+}
+
+/// The refusal of a request for `path`.
+pub(crate) fn refused(server: SocketAddr, path: &str, code: ErrorCode) -> String {
+    barred(server, code).unwrap_or_else(|| format!("{server} refused \"{path}\": {}", refusal(code)))
+}
+
+/// What a server refuses to every request of a kind. It is not about one path, so that all of them have the same line.
+pub(crate) fn barred(server: SocketAddr, code: ErrorCode) -> Option<String> {
+    let why = match code {
+        ErrorCode::NoUploads => "takes no uploads (--read-only): ask its operator",
+        ErrorCode::NoDownloads => "gives neither files nor lists (--write-only): ask its operator",
+        ErrorCode::NoFolders => "takes files, but no folders (--write-only): put the files alone, under plain names",
+        _ => return None,
+    };
+    Some(format!("{server} {why}"))
 }
 
 /// The text of an error. The text of a system error is in lower case, without the error number.

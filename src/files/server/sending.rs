@@ -14,7 +14,7 @@ impl FileServer {
         self.sending = if let Some(code) = self.leaving.code() {
             Task::Refuse(code)
         } else if !self.config.access.may_read() {
-            Task::Refuse(ErrorCode::NotPermitted)
+            Task::Refuse(ErrorCode::NoDownloads)
         } else if !is_allowed {
             Task::Refuse(ErrorCode::NameNotAllowed)
         } else if flags.is_beyond_this_version() {

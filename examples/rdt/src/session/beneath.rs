@@ -4,7 +4,7 @@ use super::content::{Content, Taker};
 use super::place::{Job, Place};
 use super::receiving::Create;
 use super::sending::Chunk;
-use crate::access::Access;
+use crate::access::{Access, Barred};
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Wanted};
 use crate::memory_file::{MemoryFile, is_memory_file};
 use crate::server::Store;
@@ -27,14 +27,14 @@ impl Beneath {
     /// Nothing is looked up where nothing may be read: all answers are the same.
     fn check_read(&self) -> io::Result<()> {
         match self.store.access {
-            Access::WriteOnly => Err(io::Error::new(ErrorKind::PermissionDenied, "--write-only")),
+            Access::WriteOnly => Err(Barred::Downloads.into()),
             Access::ReadOnly | Access::ReadWrite => Ok(()),
         }
     }
 
     fn if_taken(&self, flags: Flags) -> io::Result<IfTaken> {
         match self.store.access {
-            Access::ReadOnly => Err(io::Error::new(ErrorKind::PermissionDenied, "--read-only")),
+            Access::ReadOnly => Err(Barred::Uploads.into()),
             Access::WriteOnly => Ok(IfTaken::Rename),
             Access::ReadWrite if flags.contains(Flags::REPLACE) && self.store.replaces => Ok(IfTaken::Replace),
             Access::ReadWrite => Ok(IfTaken::Refuse),
@@ -61,7 +61,7 @@ impl Place for Beneath {
         }
         let if_taken = self.if_taken(target.flags)?;
         if self.store.access == Access::WriteOnly && !is_plain(target) {
-            return Err(io::Error::new(ErrorKind::PermissionDenied, "--write-only"));
+            return Err(Barred::Folders.into());
         }
         let wanted = Wanted {
             path: path.into(),

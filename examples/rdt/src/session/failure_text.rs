@@ -4,15 +4,9 @@ use super::answer::NotReceived;
 use super::destinations::Destination;
 use crate::destination::advice;
 use crate::files::Blocker;
-use crate::messages;
 use rdt_proto::files::FilePath;
-use rdt_proto::ftp::{ErrorCode, StorageError};
+use rdt_proto::ftp::StorageError;
 use std::net::SocketAddr;
-
-/// The server refuses a request.
-pub(super) fn refused(server: SocketAddr, path: FilePath<'_>, code: ErrorCode) -> String {
-    format!("{server} refused \"{}\": {}", path, messages::refusal(code))
-}
 
 /// This side cannot store it.
 pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageError) -> String {

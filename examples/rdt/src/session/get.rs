@@ -201,6 +201,13 @@ impl Get {
         true
     }
 
+    /// Asks for no more. Returns the number of requests that were left.
+    fn take_rest(&mut self) -> usize {
+        let left = self.waiting.len() + self.next.len() + self.pending.len();
+        (self.waiting, self.next, self.pending) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        left
+    }
+
     fn fail(&mut self, wanted: &Wanted, why: String) {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
         self.outcomes.fail(why);
@@ -256,8 +263,7 @@ impl Requests for Get {
             Answer::Entry { number, entry } => self.handle_entry(number, entry, server),
             Answer::Listed { number, has_more } => self.handle_listed(number, has_more, server),
             Answer::Leaving => {
-                let left = self.waiting.len() + self.next.len() + self.pending.len();
-                (self.waiting, self.next, self.pending) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+                let left = self.take_rest();
                 self.outcomes
                     .leave_out(left, format!("{server} is ending, {left} files are left: get them again later"));
             }

@@ -67,7 +67,8 @@ impl List {
 
     fn fail(&mut self, server: SocketAddr, code: ErrorCode) {
         self.state = State::Complete;
-        self.failure = Some(format!("{server} did not list {}: {}", self.name(), messages::refusal(code)));
+        let why = || format!("{server} did not list {}: {}", self.name(), messages::refusal(code));
+        self.failure = Some(messages::barred(server, code).unwrap_or_else(why));
     }
 
     fn end_invalid(&mut self, server: SocketAddr) {

@@ -136,6 +136,23 @@ impl Put {
         }
     }
 
+    fn fail_refused(&mut self, server: SocketAddr, item: &Item, code: ErrorCode) {
+        let why = messages::refused(server, &item.path, code);
+        self.outcomes.fail(why.clone());
+        if code == ErrorCode::NoUploads {
+            // So are all others.
+            let left = self.take_rest();
+            self.outcomes.leave_out(left, why);
+        }
+    }
+
+    /// Sends no more. Returns the number of files that were left.
+    fn take_rest(&mut self) -> usize {
+        let left = self.waiting.len() + self.next.len();
+        (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
+        left
+    }
+
     fn end(&mut self, number: u32) -> Option<Sent> {
         let sent = self.sent.remove(&number)?;
         self.done += sent.item.length;
@@ -184,7 +201,7 @@ impl Requests for Put {
                             let why = self.taken.push(sent.item);
                             self.fail_taken(server, why);
                         }
-                        code => self.outcomes.fail(refused(server, &sent.item.path, messages::refusal(code))),
+                        code => self.fail_refused(server, &sent.item, code),
                     }
                 }
             }
@@ -207,8 +224,7 @@ impl Requests for Put {
                 self.is_due = true;
             }
             Answer::Leaving => {
-                let left = self.waiting.len() + self.next.len();
-                (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
+                let left = self.take_rest();
                 for (path, why) in self.taken.take_unknown() {
                     self.outcomes.fail(refused(server, &path, why));
                 }

@@ -54,9 +54,9 @@ fn a_drop_box_takes_files_and_gives_none() {
         said.replace(name, "NAME")
     };
     let there = say("there");
-    assert!(there.contains("it does not permit that"), "{there}");
+    assert!(there.contains("gives neither files nor lists (--write-only): ask its operator"), "{there}");
     assert_eq!(there, say("absent"));
-    server.running.expect("get \"there\": refused: not permitted");
+    server.running.expect("get \"there\": refused: downloads not permitted (--write-only)");
 }
 
 #[test]
@@ -76,6 +76,40 @@ fn a_drop_box_replaces_nothing_and_reveals_no_name() {
     assert!(name.starts_with("report.") && name.ends_with(".pdf"), "{name}");
     assert_eq!(std::fs::read_to_string(place.server(name)).unwrap(), "other");
     assert!(std::fs::read_dir(place.server("folder")).unwrap().next().is_none());
+}
+
+/// Regression: each file had a line, which said that "it does not permit that".
+#[test]
+fn what_a_server_refuses_to_all_has_one_line() {
+    let place = Place::new();
+    let [read_only, drop_box] = ["--read-only", "--write-only"].map(|option| place.serve(&[option]));
+    std::fs::create_dir(place.client("tree")).unwrap();
+    for at in 0..100 {
+        std::fs::write(place.client("tree").join(at.to_string()), "x").unwrap();
+    }
+    let tree = place.client("tree").display().to_string();
+    let output = place.client("new").display().to_string();
+    let (up, down) = ("takes no uploads (--read-only): ask its operator", "gives neither files nor lists");
+    let folders = "takes files, but no folders (--write-only): put the files alone, under plain names";
+    for (arguments, server, why, sum) in [
+        (&["put", &tree][..], &read_only, up, "101 of 101"),
+        (&["put", &tree, "--update"], &read_only, up, "101 of 101"),
+        (&["put", &tree], &drop_box, folders, "101 of 101"),
+        (&["get", "a", "b", "c"], &drop_box, down, "3 of 3"),
+        (&["get", "a*", "b", "c/d"], &drop_box, down, "3 of 3"),
+        (&["get", "."], &drop_box, down, ""),
+        (&["get", "a", "--verify", "--output", &output], &drop_box, down, ""),
+        (&["ls"], &drop_box, down, ""),
+    ] {
+        let words = arguments.iter().take_while(|word| !word.starts_with("--")).count();
+        let arguments = [&arguments[..words], &[&*server.address], &arguments[words..]].concat();
+        let (code, said) = run(&arguments).end();
+        let lines: Vec<_> = said.lines().collect();
+        let is_first = lines.first().is_some_and(|line| line.starts_with(&format!("rdt: {} {why}", server.address)));
+        let rest = if sum.is_empty() { vec![] } else { vec![format!("rdt: {sum} files were not transferred")] };
+        assert!(code == 1 && is_first && lines[1..] == rest, "{arguments:?}:\n{said}");
+    }
+    assert!(Place::names(&place.server("")).is_empty());
 }
 
 #[test]

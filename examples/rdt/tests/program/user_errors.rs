@@ -142,7 +142,7 @@ const ANSWERS: [Row; 21] = [
         "rdt: {server} refused \"medium\": the file is larger than it accepts; ask its operator for a larger \
          --max-size",
     ),
-    ("put {small} {read-only}", "rdt: {read-only} refused \"small\": it does not permit that; ask its operator"),
+    ("put {small} {read-only}", "rdt: {read-only} takes no uploads (--read-only): ask its operator"),
     (
         "put {small} {full}",
         "rdt: {full} refused \"small\": it has no space left; try again later, or tell its operator",

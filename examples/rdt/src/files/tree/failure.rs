@@ -1,5 +1,6 @@
 //! Why a file of a tree is not stored or sent, and what its peer learns of that.
 
+use crate::access::Barred;
 use rdt_proto::ftp::StorageError;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -36,8 +37,14 @@ impl From<Gone> for io::Error {
     }
 }
 
-/// Reduces an error of a tree to the reason that the peer may learn.
+/// Reduces an error of a tree, or of a server that offers it, to the reason that the peer may learn.
 pub(crate) fn storage_error(error: &io::Error) -> StorageError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(Barred::Uploads) => return StorageError::NoUploads,
+        Some(Barred::Downloads) => return StorageError::NoDownloads,
+        Some(Barred::Folders) => return StorageError::NoFolders,
+        None => {}
+    }
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(Gone) => StorageError::DigestMismatch,
         // A newer request for the same path goes on with the part.

@@ -4,9 +4,10 @@ use super::{Get, Open, Pending};
 use crate::destination::{Here, Request};
 use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
+use crate::messages::refused;
 use crate::session::client::ClientExchange;
 use crate::session::destinations::Destination;
-use crate::session::failure_text::{not_a_folder, refused};
+use crate::session::failure_text::not_a_folder;
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -26,20 +27,28 @@ impl Get {
         exchange.place.remove(number);
         match self.open.remove(&number) {
             Some(Open::Get { wanted, .. }) => {
-                let may_be_folder = !matches!(code, ErrorCode::NotPermitted | ErrorCode::Cancelled | ErrorCode::Busy)
-                    && wanted.entry.is_none();
+                let may_be_folder = wanted.entry.is_none()
+                    && !matches!(
+                        code,
+                        ErrorCode::NotPermitted | ErrorCode::NoDownloads | ErrorCode::Cancelled | ErrorCode::Busy
+                    );
                 if may_be_folder {
                     self.pending.push_back(Pending::Stat { wanted, code: Some(code) });
                 } else {
-                    self.fail(&wanted, refused(server, wanted.path.as_path(), code));
+                    self.fail(&wanted, refused(server, &wanted.path, code));
                 }
             }
             Some(Open::Stat { wanted, code: first }) => {
-                self.fail(&wanted, refused(server, wanted.path.as_path(), first.unwrap_or(code)));
+                self.fail(&wanted, refused(server, &wanted.path, first.unwrap_or(code)));
             }
-            Some(Open::List { folder, .. }) => self.fail(&folder, refused(server, folder.path.as_path(), code)),
+            Some(Open::List { folder, .. }) => self.fail(&folder, refused(server, &folder.path, code)),
             Some(Open::Match(listing)) => self.handle_unlisted(&listing, code, server),
             None => {}
+        }
+        if code == ErrorCode::NoDownloads {
+            // So are all others.
+            let left = self.take_rest();
+            self.outcomes.leave_out(left, refused(server, "", code));
         }
     }
 
@@ -71,7 +80,7 @@ impl Get {
                 let path = wanted.path.as_path();
                 self.fail(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
             }
-            Some(code) => self.fail(&wanted, refused(server, wanted.path.as_path(), code)),
+            Some(code) => self.fail(&wanted, refused(server, &wanted.path, code)),
             None if wanted.here == Here::Folder => {
                 let local = wanted.destination.text();
                 let request = if self.names == 1 { Request::One } else { Request::Several };

@@ -3,10 +3,10 @@
 use super::{Get, Open, Pending};
 use crate::destination::Here;
 use crate::files::{EntryBuf, Tree};
+use crate::messages::{barred, refusal, refused};
 use crate::path_pattern::PathPattern;
 use crate::session::client::ClientExchange;
 use crate::session::destinations::Destination;
-use crate::session::failure_text::refused;
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -129,8 +129,9 @@ impl Get {
     /// The folder cannot be listed.
     pub(super) fn handle_unlisted(&mut self, listing: &Listing, code: ErrorCode, server: SocketAddr) {
         let why = match listing.matching.pattern.folder() {
-            Some(folder) => refused(server, folder.as_path(), code),
-            None => format!("{server} refused to list its folder: {}", crate::messages::refusal(code)),
+            Some(folder) => refused(server, folder, code),
+            None => barred(server, code)
+                .unwrap_or_else(|| format!("{server} refused to list its folder: {}", refusal(code))),
         };
         self.outcomes.fail(why);
     }
