@@ -40,6 +40,12 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     };
     let in_messages = in_messages(&title, files.len());
     let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, speech(&args.common));
+    outcomes.name_place(match (files.as_slice(), items.last(), name) {
+        // The folder that the others are in comes last.
+        ([_], Some(item), _) if item.is_folder() => Some(format!("\"{}\"", item.path)),
+        ([_, _, ..], _, Some(folder)) => Some(format!("\"{}\"", folder.path)),
+        (_, _, _) => None,
+    });
     failures.into_iter().for_each(|why| outcomes.fail(why));
     if items.is_empty() {
         return outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
@@ -48,7 +54,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
     let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
     let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), false);
-    run.run(progress, make)?.end(|mut put, took| put.outcomes.finish(took))
+    run.run(progress, make)?.end(|mut put, took, _| put.outcomes.finish(took))
 }
 
 pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -85,7 +91,10 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
         let in_messages = in_messages(&title, names.len());
-        let outcomes = Outcomes::new(Direction::Get, in_messages, is_single, speech(&args.common));
+        let mut outcomes = Outcomes::new(Direction::Get, in_messages, is_single, speech(&args.common));
+        if needs_folder {
+            outcomes.name_place(args.output.as_deref().map(|folder| folder.display().to_string()));
+        }
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
         let get = Get::new(wanted.clone(), args.choice.skip(), outcomes);
         Ok(get.matching(all_matching.clone(), taken.clone()))
@@ -186,7 +195,7 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
         }))
     };
     let done: Done<List> = run.run(|| Progress::Quiet, make)?;
-    done.end(|mut list, _| match (list.failure(), &pattern) {
+    done.end(|mut list, _, _| match (list.failure(), &pattern) {
         (Some(failure), _) => Err(failure),
         (None, Some(pattern)) if !has_match.load(Ordering::Relaxed) => {
             Err(format!("nothing on the server matches \"{}\"", pattern.text()))

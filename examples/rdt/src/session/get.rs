@@ -149,9 +149,9 @@ impl Get {
         self
     }
 
-    /// Prints the sum. Returns the failure of the command.
-    pub(crate) fn finish(mut self, took: Duration) -> Result<(), String> {
-        if self.outcomes.has_failed() {
+    /// Prints the sum. Returns the failure of the command. `is_explained`: a line says why requests are not answered.
+    pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
+        if self.outcomes.has_failed() && !is_explained {
             // A connection that this side has ended leaves some.
             let left = self.waiting.len() + self.next.len() + self.pending.len() + self.open.len();
             self.outcomes

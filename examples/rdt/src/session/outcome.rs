@@ -36,6 +36,8 @@ pub(crate) struct Outcomes {
     speech: Speech,
     /// Whether the content goes to the standard output, and nothing else may.
     has_content_on_stdout: bool,
+    /// The folder in which all of it is stored, in messages.
+    place: Option<String>,
     files: u64,
     folders: u64,
     skipped: u64,
@@ -70,6 +72,7 @@ impl Outcomes {
             is_single,
             speech,
             has_content_on_stdout: false,
+            place: None,
             files: 0,
             folders: 0,
             skipped: 0,
@@ -109,6 +112,11 @@ impl Outcomes {
     /// Whether the user wants to know why a transfer does not begin at the start of its file.
     pub(super) fn explains(&self) -> bool {
         self.speech == Speech::Everything
+    }
+
+    /// All of it is stored in a folder, which the user may not have named.
+    pub(crate) fn name_place(&mut self, folder: Option<String>) {
+        self.place = folder;
     }
 
     /// Several requests have come of one: a folder.
@@ -225,7 +233,8 @@ impl Outcomes {
                 0 => String::new(),
                 skipped => format!("; {skipped} were the same already"),
             };
-            self.print(&format!("{what}{amount}{skipped}"));
+            let place = self.place.as_ref().map_or(String::new(), |place| format!(", in {place}"));
+            self.print(&format!("{what}{place}{amount}{skipped}"));
         } else if self.announces() && self.skipped > 0 {
             self.print(&format!("{}: the same on both sides already", count(self.skipped)));
         }

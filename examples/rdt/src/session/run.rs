@@ -86,9 +86,10 @@ impl Run<'_> {
 }
 
 impl<R> Done<R> {
-    /// The exit code. `result` says what has become of requests that were answered.
-    pub(crate) fn end(self, result: impl FnOnce(R, Duration) -> Result<(), String>) -> Result<ExitCode, String> {
-        let answered = result(self.requests, self.took);
+    /// The exit code. `result` says what has become of requests that were answered, and is told whether a line about
+    /// the others follows.
+    pub(crate) fn end(self, result: impl FnOnce(R, Duration, bool) -> Result<(), String>) -> Result<ExitCode, String> {
+        let answered = result(self.requests, self.took, self.failure.is_some());
         match self.failure {
             None => answered.map(|()| ExitCode::SUCCESS),
             Some(failure) if self.was_stopped => {

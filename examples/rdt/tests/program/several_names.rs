@@ -153,3 +153,45 @@ fn a_file_that_is_there_whole_is_said_to_be_the_same() {
         assert_eq!(put(&content(length)[1..], &["--quiet"]), "");
     }
 }
+
+/// Regression: one line said to get the others again, and another that the same command goes on.
+#[test]
+fn a_stopped_get_of_several_names_has_one_advice() {
+    let place = Place::new();
+    let server = serve(&place);
+    for name in ["large", "larger"] {
+        fs::write(place.server(name), content(16 << 20)).unwrap();
+    }
+    let names = ["get", "none", "large", "larger", &server.address, "--rate", "20M"];
+    let mut client = run_in(&place.client(""), &names);
+    client.expect_progress();
+    client.interrupt();
+    let (code, said) = client.end();
+    let advice: Vec<_> = said.lines().filter(|line| line.contains("again") || line.contains("goes on")).collect();
+    assert!(code == 130 && advice.len() == 1 && advice[0].contains("--update goes on"), "{said}");
+}
+
+/// Regression: nothing said under which name `.` was stored, or whether a folder went into another one.
+#[test]
+fn the_result_names_the_folder_that_was_stored_or_made() {
+    let place = Place::new();
+    let server = serve(&place);
+    write(&place.client("mine/x"), "x");
+    let at = &server.address;
+    for (folder, arguments, expected) in [
+        ("mine", &["put", "."][..], format!("stored 1 file on {at}, in \"mine\": 1 B in ")),
+        ("", &["put", "mine", "--name", "up/here"], format!("stored 1 file on {at}, in \"up/here\": ")),
+        ("", &["put", "mine", "mine/x", "--name", "both"], format!("stored 2 files on {at}, in \"both\": ")),
+        ("", &["put", "mine/x", "mine"], format!("stored 2 files on {at}: ")),
+        ("", &["get", "tree"], format!("received 3 files from {at}, in tree: ")),
+        ("", &["get", "tree", "--output", "mine"], format!("received 3 files from {at}, in mine/tree: ")),
+        ("", &["get", "tree", "--output", "other"], format!("received 3 files from {at}, in other: ")),
+        ("", &["get", "a", "b", "--output", "new"], format!("received 2 files from {at}, in new: ")),
+        ("", &["get", "a", "b"], format!("received 2 files from {at}: ")),
+    ] {
+        let words = arguments.iter().take_while(|word| !word.starts_with("--")).count();
+        let arguments = [&arguments[..words], &[at], &arguments[words..]].concat();
+        let (code, said) = run_in(&place.client(folder), &arguments).end();
+        assert!(code == 0 && said.contains(&expected), "{arguments:?}: {said}");
+    }
+}

@@ -68,6 +68,9 @@ impl Get {
             }
             _ if is_folder && wanted.is_stored() => {
                 self.outcomes.are_many();
+                if self.names == 1 {
+                    self.outcomes.name_place(Some(wanted.destination.text()));
+                }
                 // The record comes before the folder, which an interrupted command leaves.
                 self.copies.extend(wanted.copy.clone().inspect(FolderCopy::begin));
                 if let Destination::File { tree, path, beneath } = &wanted.destination {
