@@ -14,12 +14,12 @@
 //! An attempt is a handshake and nothing else. The request begins on the first connection that is established, so no
 //! other server gets any of it.
 
+use crate::attempt_failure::Failure;
 use crate::endpoint::Outgoing;
 use crate::link::Link;
-use crate::messages::{self, error_text};
+use crate::messages::error_text;
 use crate::patience::Patience;
 use crate::settings::Settings;
-use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::VecDeque;
@@ -52,58 +52,6 @@ enum State {
     /// The server is busy, and is tried again at this time.
     Pausing(Instant),
     Failed(Failure),
-}
-
-/// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Failure {
-    /// The server answered with this code.
-    Refused(ErrorCode),
-    /// The connection ended for another reason.
-    Ended(CloseReason),
-    ClosedPort,
-    Silent,
-    /// No connection could be made on this machine.
-    NotStarted(String),
-}
-
-impl Failure {
-    /// The failure of a connection that has ended. `None` if it has not.
-    fn of(link: &Link) -> Option<Self> {
-        Some(match link.connection.ended()? {
-            CloseReason::Refused { code } => Self::Refused(code.into()),
-            CloseReason::HandshakeTimedOut => Self::Silent,
-            _ if link.is_port_closed() => Self::ClosedPort,
-            reason => Self::Ended(reason),
-        })
-    }
-
-    /// How much the failure says about the server. The largest is reported.
-    fn weight(&self) -> u8 {
-        match self {
-            Self::Refused(_) => 4,
-            Self::Ended(_) => 3,
-            Self::ClosedPort => 2,
-            Self::Silent => 1,
-            Self::NotStarted(_) => 0,
-        }
-    }
-
-    /// The failure at `servers`, and how the user can fix it.
-    fn text(&self, servers: &str, request: &str, network: &str) -> String {
-        match self {
-            Self::Refused(ErrorCode::NotPermitted) => format!("{servers} does not admit the address of this machine"),
-            Self::Refused(code) => format!("{servers} refused {request}: {}", messages::refusal(*code)),
-            Self::Ended(reason) => {
-                format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
-            }
-            Self::ClosedPort => format!("nothing listens on {servers}: start the server there, or give its port"),
-            Self::Silent => {
-                format!("no answer from {servers}{network}: is a server running there, on this port and --profile?")
-            }
-            Self::NotStarted(why) => format!("cannot connect to {servers}: {why}"),
-        }
-    }
 }
 
 impl Attempts {
@@ -230,9 +178,10 @@ impl Attempts {
 
     /// Records the attempts that have failed, and starts those that are due.
     fn advance(&mut self, now: Instant) {
+        let is_base_mode = self.settings.config.framing.is_base_only();
         for index in 0..self.attempts.len() {
             let State::Trying(link) = &self.attempts[index].state else { continue };
-            if let Some(failure) = Failure::of(link) {
+            if let Some(failure) = Failure::of(link, is_base_mode) {
                 self.next_at = now;
                 self.attempts[index].state = self.after(now, link.server(), failure);
             }

@@ -19,7 +19,7 @@
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
 //! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
 //! | `status` | the status lines of a server |
-//! | `contact`, `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
+//! | `contact`, `attempts`, `attempt_failure`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
 //! | `transfer` | the commands `put`, `get` and `ls` |
 //! | `session` | sessions with many requests, of client and server |
@@ -54,6 +54,7 @@
 
 mod access;
 mod args;
+mod attempt_failure;
 mod attempts;
 mod bench;
 mod binding;

@@ -23,6 +23,7 @@ pub(crate) struct Refusals {
     networks: Networks,
     listener: Peers,
     limit: ReportLimit,
+    is_base_mode: bool,
 }
 
 impl Refusals {
@@ -31,7 +32,8 @@ impl Refusals {
             ListenerConfig { connection, peers: ANSWERS / 2, backlog: ANSWERS / 2, ..ListenerConfig::default() };
         let mut listener = Listener::new(now, config, entropy::random_bytes()?);
         listener.stop_accepting(ErrorCode::NotPermitted.value());
-        Ok(Self { networks, listener, limit: ReportLimit::default() })
+        let is_base_mode = connection.framing.is_base_only();
+        Ok(Self { networks, listener, limit: ReportLimit::default(), is_base_mode })
     }
 
     /// The number of CONNECTs from addresses that are not admitted.
@@ -47,7 +49,8 @@ impl Refusals {
         if self.listener.handle_datagram(now, from, datagram) == Dispatch::Dropped(DropReason::Stopped)
             && let Some(more) = self.limit.handle(now, "attempts to connect")
         {
-            to_stderr(format_args!("{} is not admitted (--allow){more}", from.peer));
+            let silently = if self.is_base_mode { " and gets no answer, since base mode has none" } else { "" };
+            to_stderr(format_args!("{} is not admitted (--allow){silently}{more}", from.peer));
         }
         true
     }

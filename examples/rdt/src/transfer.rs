@@ -244,6 +244,9 @@ fn put_one(args: &PutArgs, request: &PutRequest, stop: Stop) -> Result<ExitCode,
         return Err("a server in base mode must know the length first: write it to a file, and send that".into());
     }
     let name = match &request.name {
+        Some(name) if name.is_folder => {
+            return Err("a server in base mode has no folders: give --name without a / at its end".into());
+        }
         Some(name) => base_name(&name.path)?,
         None => name_of(file)?,
     };
@@ -262,6 +265,10 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let [name] = names.as_slice() else {
         return Err("a server in base mode sends one file at a time: give one NAME".into());
     };
+    if &**name == "*" {
+        return Err("a server in base mode sends one file at a time, and has no lists: give its NAME".into());
+    }
+    let is_pattern = PathPattern::of(name).is_some();
     // A part would be of no use: no request of this session goes on with one.
     let rules = TreeRules { keeps_parts: false, ..rules_of(args) };
     let (name, wanted) = (base_name(name)?, want(args, name, &server, true, rules)?);
@@ -282,7 +289,9 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         let destination = destination.clone();
         Ok((session, Box::new(move |disk| Files::into(disk, destination))))
     };
-    request::request(&server, &args.common, &local, job, stop)
+    let done = request::request(&server, &args.common, &local, job, stop);
+    // A name may also look like one.
+    done.map_err(|why| if is_pattern { format!("{why} (a server in base mode knows no patterns)") } else { why })
 }
 
 fn base_name(name: &FilePathBox) -> Result<NameBuf, String> {

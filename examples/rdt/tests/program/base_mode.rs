@@ -99,3 +99,22 @@ fn an_interrupted_transfer_leaves_nothing() {
     let all = |folder| fs::read_dir(folder).unwrap().count();
     assert_eq!([all(place.server("")), all(place.client(""))], [1, 1], "the files that were there");
 }
+
+/// Regression: nothing named the possibility, on either side. The protocol has no answer for such a client.
+#[test]
+fn a_client_that_is_not_admitted_hears_of_the_possibility() {
+    let place = Place::new();
+    let mut server = place.serve(&[&BASE[..], &["--allow", "192.0.2.0/24"]].concat());
+    let (code, said) = place.get("a", &server.address, &[&BASE[..], &["--timeout", "1"]].concat()).end();
+    assert!(code == 1 && said.contains("cannot say that it does not admit this address (--allow)"), "{said}");
+    server.running.expect("is not admitted (--allow) and gets no answer, since base mode has none");
+}
+
+#[test]
+fn a_pattern_that_matches_no_name_is_said_to_be_none() {
+    let place = Place::new();
+    let server = place.serve(&BASE);
+    fs::write(place.server("[a].txt"), "a").unwrap();
+    place.get("[a].txt", &server.address, &BASE).expect_end(0, "received \"[a].txt\"");
+    place.get("*.txt", &server.address, &BASE).expect_end(1, "(a server in base mode knows no patterns)");
+}

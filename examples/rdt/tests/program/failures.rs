@@ -75,8 +75,8 @@ fn a_read_only_server_refuses_while_content_is_in_flight() {
     let place = Place::new();
     let mut server = place.serve(&["--read-only"]);
     write_large(&place.client("a"));
-    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "does not permit");
-    server.running.expect("refused: not permitted");
+    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "takes no uploads");
+    server.running.expect("refused: uploads not permitted");
     assert!(Place::names(&place.server("")).is_empty());
 }
 
@@ -307,7 +307,7 @@ fn a_folder_whose_files_all_fail_has_no_line_of_success() {
     let server = place.serve(&[]);
     std::fs::create_dir(place.server("tree")).unwrap();
     std::fs::write(place.server("tree/a"), "a").unwrap();
-    std::fs::write(place.client("tree"), "a file").unwrap();
+    std::fs::create_dir_all(place.client("tree/tree/a")).unwrap();
     let (ended, seen) = place.get("tree", &server.address, &[]).end();
-    assert!(ended == 1 && seen.contains("not a directory") && !seen.contains("empty folders"), "{ended}: {seen}");
+    assert!(ended == 1 && seen.contains("cannot write") && !seen.contains("empty folders"), "{ended}: {seen}");
 }

@@ -139,7 +139,7 @@ fn an_empty_folder_is_made() {
     let place = Place::new();
     let server = place.serve(&[]);
     fs::create_dir(place.client("tree")).unwrap();
-    put(&place, &server, &[]).expect_end(0, &format!("stored empty folders on {}\n", server.address));
+    put(&place, &server, &[]).expect_end(0, &format!("stored empty folders on {}, in \"tree\"\n", server.address));
     assert!(place.server("tree").is_dir());
     get(&place, &server, "tree", &[]).expect_end(0, "received empty folders from");
     assert!(place.client("copy/tree").is_dir());

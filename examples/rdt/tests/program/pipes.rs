@@ -156,7 +156,7 @@ fn a_refusal_ends_a_client_whose_input_stalls() {
     let server = place.serve(&["--read-only"]);
     let (client, mut input) = put_input(&server.address, &[]);
     input.write_all(b"x").unwrap();
-    client.expect_end(1, "does not permit");
+    client.expect_end(1, "takes no uploads");
     drop(input);
 }
 

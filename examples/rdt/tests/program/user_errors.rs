@@ -15,7 +15,7 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// Files of this machine.
-const FILES: [Row; 28] = [
+const FILES: [Row; 30] = [
     (
         "put {client} {closed} --profile rostov",
         "rdt: cannot read {client} on this machine: it is a folder: give a file in it",
@@ -29,6 +29,14 @@ const FILES: [Row; 28] = [
         "rdt: a server in base mode takes one file at a time: give one FILE",
     ),
     ("get a b {closed} --profile rostov", "rdt: a server in base mode sends one file at a time: give one NAME"),
+    (
+        "get . {closed} --profile rostov",
+        "rdt: a server in base mode sends one file at a time, and has no lists: give its NAME",
+    ),
+    (
+        "put {small} {closed} --profile rostov --name a/",
+        "rdt: a server in base mode has no folders: give --name without a / at its end",
+    ),
     (
         "get a/b {closed} --profile rostov",
         "rdt: a server in base mode cannot have \"a/b\": the name contains a path separator",
@@ -159,7 +167,8 @@ const ANSWERS: [Row; 21] = [
     ),
     (
         "put {small} {server} --profile rostov --timeout 1",
-        "rdt: no answer from {server}: is a server running there, on this port and --profile?",
+        "rdt: no answer from {server}: is a server running there, on this port and --profile? One in base mode cannot \
+         say that it does not admit this address (--allow)",
     ),
     (
         "put {small} 0.0.0.0:6969",
