@@ -152,6 +152,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.request_ack());
     }
 
+    fn repeat_ack(&mut self) {
+        either!(self, arq => arq.repeat_ack());
+    }
+
     #[inline]
     fn ack_at(&self, limit: Seq) -> Option<Instant> {
         either!(self, arq => arq.ack_at(limit))
@@ -163,6 +167,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
 
     fn on_ack_sent(&mut self, limit: Seq) {
         either!(self, arq => arq.on_ack_sent(limit));
+    }
+
+    fn losses(&self) -> u8 {
+        either!(self, arq => arq.losses())
     }
 
     fn delivered(&self) -> u64 {

@@ -243,6 +243,13 @@ pub trait Arq: sealed::Sealed {
     /// Makes an acknowledgement due at once, as a PROBE requests. Base mode has no PROBE, and the call has no effect.
     fn request_ack(&mut self);
 
+    /// Makes an acknowledgement due at once, as a repeated FIN needs: the last one may be lost.
+    ///
+    /// Unless an INFO has arrived since, that of selective repeat gives no RTT sample.
+    fn repeat_ack(&mut self) {
+        self.request_ack();
+    }
+
     /// When the next acknowledgement is due; an instant in the past if it is due at once.
     ///
     /// The store accepts numbers before `limit`.
@@ -256,6 +263,14 @@ pub trait Arq: sealed::Sealed {
 
     /// Records that the acknowledgement returned by [`ack`](Self::ack) has left.
     fn on_ack_sent(&mut self, limit: Seq);
+
+    /// How lossy the path is in extended mode: 0 if few datagrams or none are known to be lost, at most 3.
+    ///
+    /// It rises by one where more than one byte is lost for each 32, 8 and 2 that arrive. The lossier direction counts.
+    /// Stop-and-wait measures nothing.
+    fn losses(&self) -> u8 {
+        0
+    }
 
     /// The bytes of acknowledged datagrams.
     fn delivered(&self) -> u64;

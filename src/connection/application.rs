@@ -271,9 +271,10 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Ends the linger early, for a program that exits.
     ///
     /// FINACK then leaves twice more, in place of the answers to repeated FINs, and the connection is
-    /// [drained](Self::is_drained). If all three copies are lost, the peer repeats its FIN for up to four lingers:
-    /// about once in a hundred closes at 20 % loss. After an [`abort`](Self::abort), a RESET that is still due leaves
-    /// three times in all. The call does nothing in base mode, and nothing before the [end](Self::ended).
+    /// [drained](Self::is_drained). On a lossy path it leaves up to five times more: at 20 % loss four times. If all
+    /// copies are lost, the peer repeats its FIN for up to four lingers: about once in a thousand closes at 20 % loss.
+    /// After an [`abort`](Self::abort), a RESET that is still due leaves as often. The call does nothing in base mode,
+    /// and nothing before the [end](Self::ended).
     ///
     /// ```
     /// # use rdt_proto::Instant;
@@ -288,13 +289,11 @@ impl<T: ConnectionTypes> Connection<T> {
     /// ```
     pub fn leave(&mut self) {
         let before = self.before();
-        if self.negotiation.is_extended()
-            && let State::Ended { ended, .. } = &mut self.state
-        {
+        if let (Some(losses), State::Ended { ended, .. }) = (self.losses(), &mut self.state) {
             if ended.linger.take().is_some() {
-                ended.repeat(Farewell::FinAck, REPEATS);
+                ended.repeat(Farewell::FinAck, REPEATS + losses);
             } else if let Some(reset @ Farewell::Reset(_)) = ended.farewell {
-                ended.repeat(reset, REPEATS + 1);
+                ended.repeat(reset, REPEATS + 1 + losses);
             }
         }
         self.trace_changes(before);

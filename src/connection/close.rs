@@ -18,6 +18,8 @@
 //! | `FinalFinAckDue` | ignored | `Gone` | ignored |
 //! | `Gone` | ignored | | ignored |
 //!
+//! In extended mode FIN leaves in [rounds](Rtt::small_packet_deadline) of copies, as many as the losses need.
+//!
 //! A rostov peer, which runs the public Python implementation, needs other rules. Our FIN is sent at most 5 times, 1 s
 //! apart, and then counts as answered. The linger is at least 5 s. If the peer uses selective repeat, three more rules
 //! apply:
@@ -33,6 +35,8 @@ use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
 /// How often a last FIN is sent, after the peer's: for about four default lingers, or twelve timeouts.
+///
+/// Copies of extended mode do not count.
 const MOST_LAST_FINS: u8 = 13;
 
 /// The state of the outgoing direction.
@@ -226,24 +230,31 @@ impl Close {
         }
     }
 
-    pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
+    /// Records that FIN has left. `losses` is that of [`Arq`](crate::arq::Arq::losses); `None` in base mode.
+    pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt, losses: Option<u8>) {
         match &mut self.outgoing {
-            Outgoing::FinSent(fin) => match self.peer.fin_tries() {
-                Some((_, interval)) => fin.on_sent(now + interval),
+            Outgoing::FinSent(fin) => {
                 // The backoff is bounded, so that the peer's linger does not end between two FINs.
-                None => fin.back_off(rtt, now, ShortDuration::new(longest_fin_interval(rtt))),
-            },
+                let longest = ShortDuration::new(longest_fin_interval(rtt));
+                match (self.peer.fin_tries(), losses) {
+                    (Some((_, interval)), _) => fin.on_sent(now + interval),
+                    (None, None) => fin.back_off(rtt, now, longest),
+                    (None, Some(losses)) => fin.on_sent(rtt.small_packet_deadline(fin.sent(), losses, now, longest)),
+                }
+            }
             Outgoing::Aborted { fin_due } => *fin_due = false,
             Outgoing::Open | Outgoing::Closing | Outgoing::Closed => {}
         }
     }
 
-    /// Handles the retransmission timer of FIN. Returns whether it had expired.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
+    /// Handles the retransmission timer of FIN. Returns whether it had expired. `losses` is that of
+    /// [`on_fin_sent`](Self::on_fin_sent).
+    pub(crate) fn handle_timeout(&mut self, now: Instant, losses: Option<u8>) -> bool {
         let Outgoing::FinSent(fin) = &mut self.outgoing else { return false };
         let expired = fin.handle_timeout(now);
         // A peer that answers anything but the last FIN would hold its place.
-        let most = self.peer.fin_tries().map(|(tries, _)| tries).or(self.incoming.map(|_| MOST_LAST_FINS));
+        let last = self.incoming.map(|_| MOST_LAST_FINS << losses.unwrap_or_default());
+        let most = self.peer.fin_tries().map(|(tries, _)| tries).or(last);
         if expired && most.is_some_and(|most| fin.sent() >= most) {
             self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {

@@ -5,6 +5,7 @@ use super::input::Outcome;
 use super::state::{Ended, Farewell, State};
 use super::{CloseReason, Connection, ConnectionTypes, Ignored};
 use crate::Instant;
+use crate::arq::Arq;
 use crate::event::Events;
 use crate::wire::VERSION;
 
@@ -38,6 +39,11 @@ impl<T: ConnectionTypes> Connection<T> {
             self.events.insert(Events::PEER_CLOSED);
         }
         Ok(())
+    }
+
+    /// How lossy the path is; `None` in base mode.
+    pub(super) fn losses(&self) -> Option<u8> {
+        self.negotiation.is_extended().then(|| self.arq.losses())
     }
 
     /// Whether the incoming direction is closed.

@@ -70,7 +70,8 @@ pub struct Config {
     /// most two follow the same packet of the peer. With the defaults they take two minutes.
     ///
     /// Whatever this limit is, a connection does not wait long for the answer to a last FIN. Once all data
-    /// is acknowledged and the peer has closed, the wait ends after four [lingers](Self::linger).
+    /// is acknowledged and the peer has closed, the wait ends after four [lingers](Self::linger). In extended mode it
+    /// ends after four times the configured linger, or three RTOs if they are longer.
     pub idle_limit: Duration,
     /// Base mode: how long the peer may stay silent while it has nothing to answer. Default: 60 s.
     ///

@@ -9,7 +9,7 @@ use crate::timing::{Limit, Rtt};
 /// The maximum time for which a last FIN is repeated, in lingers. A shorter idle limit ends it earlier.
 ///
 /// The peer does not answer if its linger has expired. Four lingers are twelve timeouts at least, or 4 s by default. At
-/// 20 % loss each way, one close in a hundred gets no answer at all.
+/// 20 % loss each way, one close in a hundred gets no answer at all, if FIN is sent without copies.
 const LAST_FIN_LINGERS: u64 = 4;
 
 /// The limits that apply throughout a connection.
@@ -48,8 +48,11 @@ impl Limits {
 
     /// How long to wait for the answer to a last FIN.
     ///
-    /// A FIN is the last one if all our data is acknowledged and the peer has closed.
-    pub(super) fn last_fin(&self, rtt: &Rtt) -> Duration {
-        self.idle.get().min(self.linger(rtt).saturating_mul(LAST_FIN_LINGERS))
+    /// A FIN is the last one if all our data is acknowledged and the peer has closed. In extended mode FIN does not
+    /// back off at first, so four configured lingers suffice unless the path is so long that one linger is longer.
+    pub(super) fn last_fin(&self, is_extended: bool, rtt: &Rtt) -> Duration {
+        let linger = self.linger(rtt);
+        let longest = if is_extended { self.linger.get() } else { linger }.saturating_mul(LAST_FIN_LINGERS);
+        self.idle.get().min(longest.max(linger))
     }
 }

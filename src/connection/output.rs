@@ -80,7 +80,8 @@ impl<T: ConnectionTypes> Connection<T> {
                 Role::Client | Role::Server => return None,
             },
             State::Established { close, probe, .. } => {
-                if self.is_ack_due() {
+                // A delayed acknowledgement leaves with FIN: the peer may need it before its own FIN.
+                if self.is_ack_due() || close.is_fin_due() && self.ack_at().is_some() {
                     Control::Ack
                 } else if probe.is_echo_due() {
                     Control::Echo
@@ -325,8 +326,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
             Control::Fin => {
+                let losses = self.losses();
                 if let Some(close) = self.state.close_mut() {
-                    close.on_fin_sent(now, &mut self.rtt);
+                    close.on_fin_sent(now, &mut self.rtt, losses);
                 }
                 if let Some(span) = self.state.span_mut() {
                     span.on_fin_sent(now, &self.limits.progress);

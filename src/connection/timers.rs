@@ -40,6 +40,7 @@ impl<T: ConnectionTypes> Connection<T> {
             self.reset(if is_finished { CloseReason::Finished } else { CloseReason::Stalled }, 0);
             return;
         }
+        let losses = self.losses();
         let expired = match &mut self.state {
             State::Established { close, probe, progress, path, .. } => {
                 let data = self.arq.handle_timeout(now, &self.rtt);
@@ -49,7 +50,12 @@ impl<T: ConnectionTypes> Connection<T> {
                     return;
                 }
                 let shrinks = T::Send::CUTS && stall == Stall::BlackHole && path.on_black_hole();
-                let expired = data | close.handle_timeout(now) | probe.handle_timeout(now);
+                let fin = close.handle_timeout(now, losses);
+                if fin {
+                    // The peer sends its FIN once its data is acknowledged.
+                    self.arq.repeat_ack();
+                }
+                let expired = data | fin | probe.handle_timeout(now);
                 if shrinks {
                     self.fit_to_path();
                 }
@@ -191,7 +197,9 @@ impl<T: ConnectionTypes> Connection<T> {
     fn idle_deadline(&self) -> Option<(Timer, Instant)> {
         let is_last_fin = self.is_only_fin_unanswered();
         let (timer, start, limit) = match self.idle {
-            IdleTimer::Waiting { since, .. } if is_last_fin => (Timer::Idle, since, self.limits.last_fin(&self.rtt)),
+            IdleTimer::Waiting { since, .. } if is_last_fin => {
+                (Timer::Idle, since, self.limits.last_fin(self.negotiation.is_extended(), &self.rtt))
+            }
             IdleTimer::Waiting { since, .. } => (Timer::Idle, since, self.limits.idle.get()),
             IdleTimer::Answered { heard } if self.state.is_established() && !self.negotiation.is_extended() => {
                 (Timer::Quiet, heard, self.limits.quiet.get())

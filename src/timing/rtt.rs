@@ -22,6 +22,10 @@ const GRANULARITY: u32 = 1_000;
 ///
 /// Jitter keeps peers that lost datagrams at the same time from retransmitting at the same time.
 const JITTER_SHIFT: u32 = 4;
+/// The copies of a small packet are a round trip shifted right by this many bits apart: 1/16.
+const COPY_SHIFT: u32 = 4;
+/// So many rounds of a small packet have the same interval.
+const ROUNDS_WITHOUT_BACKOFF: u8 = 4;
 /// The longest ceiling: half an hour, so that twice the ceiling fits into 32 bits.
 const LONGEST_CEILING: Duration = Duration::from_secs(1_800);
 
@@ -302,6 +306,34 @@ impl Rtt {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_after(&mut self, attempt: u8, now: Instant) -> Instant {
         self.deadline_within(attempt, now, ShortDuration::MAX)
+    }
+
+    /// When to repeat a small packet of extended mode, which no queue delays and whose answer is not delayed.
+    ///
+    /// It leaves in rounds of two to the power of `losses` copies, a sixteenth of a round trip apart, so that one burst
+    /// of losses does not destroy all of them. `sent` is the number of earlier transmissions.
+    ///
+    /// A round follows the last copy of the one before after a probe timeout: the retransmission timeout, but at most
+    /// two round trips (RFC 8985 §7.2). A few bytes are no load, so the first four rounds have no backoff. Later ones
+    /// are at most `longest` apart.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn small_packet_deadline(
+        &mut self,
+        sent: u8,
+        losses: u8,
+        now: Instant,
+        longest: ShortDuration,
+    ) -> Instant {
+        let (round, srtt) = (sent >> losses, self.smoothed.map(|(srtt, _)| srtt.as_micros()));
+        let limit = match srtt {
+            Some(srtt) if sent.wrapping_add(1) >> losses == round => ShortDuration::from_micros(srtt >> COPY_SHIFT),
+            Some(srtt) if round < ROUNDS_WITHOUT_BACKOFF => {
+                let probe = srtt.saturating_mul(2).saturating_add(self.ack_delay.as_micros());
+                longest.min(ShortDuration::from_micros(probe))
+            }
+            Some(_) | None => longest,
+        };
+        self.deadline_within(round.saturating_sub(ROUNDS_WITHOUT_BACKOFF - 1), now, limit)
     }
 
     /// As [`deadline`](Self::deadline).

@@ -1,10 +1,10 @@
 //! How long a side that has answered the last FIN lingers.
 
 use harness::base::*;
-use harness::extended::{ExtendedTrace, sack};
+use harness::extended::{ExtendedTrace, PEER, sack};
 use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Ignored};
-use rdt_proto::wire::Packet;
+use rdt_proto::wire::{Framing, Packet};
 
 /// Both sides close, this side first. Asserts how long it lingers.
 #[track_caller]
@@ -185,4 +185,42 @@ fn leaving_a_connection_that_was_reset_sends_nothing() {
     client.peer_sends(Packet::Reset { code: 1 });
     client.machine.leave();
     client.expect_nothing();
+}
+
+/// The path has lost nothing that this side knows of. The peer has sent data, whose SACK FIN repeats.
+#[test]
+fn an_unanswered_fin_of_extended_mode_is_repeated_with_a_sack() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.peer_sends(info(0, b"x"));
+    client.machine.close();
+    client.expect_sack(1, &[]);
+    client.expect(FIN);
+    // Two round trips and the acknowledgement delay, and a sixteenth of jitter at most.
+    for _ in 0..4 {
+        client.sleep(200, 239);
+        client.expect_sack(1, &[]);
+        client.expect(FIN);
+    }
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    // The peer has closed, so it needs no SACK.
+    client.sleep(200, 400);
+    client.expect(FIN);
+}
+
+/// Regression: such a SACK named the pause before it as its delay. The peer took most of it for the round trip.
+#[test]
+fn a_sack_that_repeats_with_fin_gives_no_rtt_sample() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.peer_sends(info(0, b"x"));
+    client.machine.close();
+    let delay = |client: &mut ExtendedTrace| {
+        let sent = client.next_datagram().expect("a SACK is due");
+        let Ok(Packet::Sack(sack)) = Framing::tagged(PEER).decode(&sent) else { panic!("{sent:?}") };
+        client.expect(FIN);
+        sack.delay.duration()
+    };
+    assert!(delay(&mut client).is_some());
+    client.sleep(200, 239);
+    assert_eq!(delay(&mut client), None);
 }

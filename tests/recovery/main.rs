@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod bulk;
+mod closing;
 mod coarse_timers;
 mod endpoints;
 mod liars;

@@ -18,7 +18,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(50);
 /// Two ends, and the network between them.
 pub(super) type Ends<S> = Simulation<End<S, Bytes>>;
 
-fn entropy(seed: u64, side: u8) -> [u8; 32] {
+pub(super) fn entropy(seed: u64, side: u8) -> [u8; 32] {
     let mut entropy = [side; 32];
     entropy[..8].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
     entropy[24..].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());

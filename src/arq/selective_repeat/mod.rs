@@ -199,6 +199,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.request_ack();
     }
 
+    fn repeat_ack(&mut self) {
+        self.receiver.repeat_ack();
+    }
+
     #[inline]
     fn ack_at(&self, limit: Seq) -> Option<Instant> {
         self.receiver.ack_at(limit)
@@ -210,6 +214,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
 
     fn on_ack_sent(&mut self, limit: Seq) {
         self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), limit);
+    }
+
+    fn losses(&self) -> u8 {
+        self.sender.proactive.losses().max(self.receiver.losses(self.base()))
     }
 
     fn delivered(&self) -> u64 {

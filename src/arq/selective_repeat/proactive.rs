@@ -36,6 +36,10 @@ const DUPLICATE_SHIFT: u32 = 3;
 const IDLE_SHIFT: u32 = 1;
 /// A path is lossy if more than one byte is lost for each 32 that arrive.
 const LOSSY_SHIFT: u32 = 5;
+/// A path is more lossy by one level for each four times as many.
+const LEVEL_SHIFT: u32 = 2;
+/// The highest level.
+const MOST_LOSSES: u8 = 3;
 
 /// A number to send, and when it is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +102,11 @@ impl Proactive {
     /// Whether the loss rate is high.
     pub(super) fn is_lossy(&self) -> bool {
         self.lost > self.arrived >> LOSSY_SHIFT
+    }
+
+    /// How lossy the path is from this side.
+    pub(super) fn losses(&self) -> u8 {
+        loss_level(self.lost, self.arrived)
     }
 
     /// Records a proactive transmission of `bytes`.
@@ -206,6 +215,17 @@ impl Proactive {
     }
 }
 
+/// How lossy a path is that has lost `lost` while `arrived` arrived: see [`Arq::losses`](crate::arq::Arq::losses).
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+pub(super) fn loss_level(lost: u64, arrived: u64) -> u8 {
+    let mut left = arrived >> LOSSY_SHIFT;
+    let mut level = 0;
+    while level < MOST_LOSSES && lost > left {
+        (left, level) = (left << LEVEL_SHIFT, level + 1);
+    }
+    level
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +233,12 @@ mod tests {
     use crate::congestion::{FixedWindow, Pacer};
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
+
+    #[test]
+    fn a_path_is_more_lossy_for_each_four_times_as_many_losses() {
+        let levels = [(0, 0), (0, 320), (10, 320), (11, 320), (40, 320), (41, 320), (160, 320), (161, 320), (9, 0)];
+        assert_eq!(levels.map(|(lost, arrived)| loss_level(lost, arrived)), [0, 0, 0, 1, 1, 2, 2, 3, 3]);
+    }
 
     /// RFC 8985 §7.4: a probe counts as a loss only if it repaired one. Here the original was only late.
     #[test]

@@ -1,5 +1,6 @@
 //! The receiver: records which numbers have arrived.
 
+use super::proactive::loss_level;
 use super::report::{Arrived, Report};
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Ack, Arrival, Bitmap, Offer, ReceivedInfo};
@@ -8,6 +9,8 @@ use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 
 /// The largest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
+/// So many datagrams of a peer may be other packets than INFO and SACK: probes and echoes.
+const OTHER_PACKETS: u32 = 16;
 
 /// The receiving half of selective repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -143,6 +146,11 @@ impl Receiver {
         self.report.request();
     }
 
+    /// Makes an acknowledgement due at once that may repeat the last one.
+    pub(super) fn repeat_ack(&mut self) {
+        self.report.repeat();
+    }
+
     /// When the next acknowledgement is due.
     #[inline]
     pub(super) fn ack_at(&self, limit: Seq) -> Option<Instant> {
@@ -173,6 +181,15 @@ impl Receiver {
             Report::Acks(acks) => acks.on_sent(window),
             Report::Sacks(sacks) => sacks.on_sent((self.next, self.top), limit),
         }
+    }
+
+    /// How lossy the path is from the peer. `answered` is the number of our packets that the peer has acknowledged.
+    ///
+    /// The counter of the last INFO says how many datagrams the peer had sent before. Those that have not brought a
+    /// number were lost, or they were SACKs, at most one for each of our packets, or a few other packets.
+    pub(super) fn losses(&self, answered: Seq) -> u8 {
+        let explained = self.received.saturating_add(answered.value()).saturating_add(OTHER_PACKETS);
+        loss_level(self.report.counter().saturating_sub(explained).into(), self.received.into())
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {

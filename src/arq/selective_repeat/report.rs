@@ -40,12 +40,21 @@ pub(super) struct Sacks {
     count: u16,
     /// How many of them are news.
     news: u8,
-    /// Whether the peer has asked for the SACK, because earlier ones may be lost.
-    is_asked: bool,
+    asked: Asked,
     /// When the next SACK is due.
     due: Option<Instant>,
     /// The end of the receive window in the last SACK.
     reported_limit: Option<Seq>,
+}
+
+/// Whether the next SACK reports as much as a bitmap can, because earlier ones may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+enum Asked {
+    #[default]
+    No,
+    ByPeer,
+    /// FIN repeats it, and no INFO has arrived since the last one.
+    ByFin,
 }
 
 /// What an arrival tells the sender.
@@ -94,6 +103,21 @@ impl Report {
         }
     }
 
+    /// Makes an acknowledgement due that may repeat the last one.
+    ///
+    /// Such a SACK gives no RTT sample: its delay would be a pause, most of which the peer would take for the round trip.
+    pub(super) fn repeat(&mut self) {
+        match self {
+            Self::Acks(_) => {}
+            Self::Sacks(sacks) => {
+                sacks.ask();
+                if sacks.count == 0 {
+                    sacks.asked = Asked::ByFin;
+                }
+            }
+        }
+    }
+
     /// When the next acknowledgement is due.
     ///
     /// `next` is the lowest number not received. `limit` is the end of the receive window, excluded.
@@ -104,6 +128,14 @@ impl Report {
             // After a window of 0 the peer waits for an update.
             Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
             Self::Sacks(sacks) => sacks.due,
+        }
+    }
+
+    /// The counter of the INFO that arrived last; 0 in base mode.
+    pub(super) const fn counter(&self) -> u32 {
+        match self {
+            Self::Acks(_) => 0,
+            Self::Sacks(sacks) => sacks.counter,
         }
     }
 
@@ -135,6 +167,9 @@ impl Sacks {
     #[inline]
     fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, arrived: Arrived) {
         self.latest = Some((info.number, now));
+        if self.asked == Asked::ByFin {
+            self.asked = Asked::ByPeer;
+        }
         self.counter = info.counter;
         self.unreported = including(self.unreported, info.number);
         self.count = self.count.saturating_add(1);
@@ -155,7 +190,7 @@ impl Sacks {
 
     /// Makes a SACK due that reports as much as a bitmap can.
     fn ask(&mut self) {
-        (self.is_asked, self.due) = (true, AT_ONCE);
+        (self.asked, self.due) = (Asked::ByPeer, AT_ONCE);
     }
 
     /// The SACK to send `now`. `bitmap` holds its bits.
@@ -191,7 +226,7 @@ impl Sacks {
             window: announced,
             latest: self.latest.map_or(next, |(number, _)| number),
             counter: self.counter,
-            delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),
+            delay: self.latest.filter(|_| self.asked != Asked::ByFin).map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),
             ce: 0,
             base,
             bitmap: bitmap.get(..len).unwrap_or_default(),
@@ -211,7 +246,7 @@ impl Sacks {
         };
         // A repeat fills a gap far behind, and is reported again only if the bitmap reaches back to it.
         let is_eventful = u16::from(self.news) * NEWS_PART > self.count;
-        let reach = if self.is_asked || is_eventful || self.count == 0 {
+        let reach = if self.asked != Asked::No || is_eventful || self.count == 0 {
             BITMAP_NUMBERS
         } else {
             (u32::from(self.count).max(FEWEST_INFOS) * COVERED_SACKS).min(BITMAP_NUMBERS)
@@ -235,7 +270,7 @@ impl Sacks {
         // Each INFO brings one SACK at most. The next one reports what is left.
         let is_due = is_left && self.count > 1;
         self.count = if is_due { self.count - 1 } else { 0 };
-        (self.news, self.is_asked, self.due) = (0, false, if is_due { AT_ONCE } else { None });
+        (self.news, self.asked, self.due) = (0, Asked::No, if is_due { AT_ONCE } else { None });
     }
 
     fn rebase(&mut self, shift: ClockShift) {

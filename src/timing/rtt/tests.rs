@@ -167,3 +167,35 @@ fn no_ceiling_makes_the_timeout_shorter_than_the_round_trip() {
     assert!((ms(101)..=ms(125)).contains(&rtt.rto()), "{}", rtt.rto());
     assert!(rtt.deadline(Instant::ZERO, 9, Duration::MAX) > Instant::from_millis(100));
 }
+
+/// When the packets leave, in ms after the first: each at the deadline that the one before has set, with its jitter.
+fn small_packets(rtt: &mut Rtt, losses: u8, count: u8) -> std::vec::Vec<u64> {
+    let mut now = Instant::ZERO;
+    let mut next = |sent| {
+        let at = now;
+        now = rtt.small_packet_deadline(sent, losses, now, ShortDuration::new(ms(333)));
+        at.saturating_since(Instant::ZERO).as_millis()
+    };
+    (0..count).map(&mut next).collect()
+}
+
+/// The timeout of 300 ms is longer than two round trips, until its backoff takes it to the longest interval.
+#[test]
+fn a_small_packet_is_repeated_four_times_without_backoff() {
+    let mut rtt = rtt();
+    rtt.sample(ms(100));
+    assert_eq!(small_packets(&mut rtt, 0, 7), [0, 207, 416, 628, 834, 1_176, 1_525]);
+}
+
+#[test]
+fn a_small_packet_leaves_in_rounds_on_a_lossy_path() {
+    let mut rtt = rtt();
+    rtt.sample(ms(100));
+    assert_eq!(small_packets(&mut rtt, 1, 5), [0, 6, 215, 222, 427]);
+    assert_eq!(small_packets(&mut rtt, 2, 6), [0, 6, 13, 19, 223, 229]);
+}
+
+#[test]
+fn without_a_round_trip_time_a_small_packet_has_no_copies() {
+    assert_eq!(small_packets(&mut rtt(), 3, 3), [0, 344, 693]);
+}
