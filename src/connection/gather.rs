@@ -6,8 +6,8 @@ use crate::event::Transmit;
 use crate::store::SendStore;
 use crate::{BufferTooSmall, Instant, Seq};
 
-/// A shorter body is copied: several datagrams in one call save more than the copies cost.
-const LEAST_APART: usize = 1 << 14;
+/// A shorter body is copied: two of them fit into one call, which saves more than the copies cost.
+const LEAST_APART: usize = 1 << 15;
 
 /// Datagrams to send, of which the end may lie in the send store: scatter/gather output.
 ///
@@ -37,10 +37,13 @@ impl<B> From<Transmit> for Gather<B> {
 }
 
 impl<T: ConnectionTypes> Connection<T> {
-    /// As [`poll_transmit_batch`](Self::poll_transmit_batch), but copies no body of 16 KiB or more.
+    /// As [`poll_transmit_batch`](Self::poll_transmit_batch), but copies no body of 32 KiB or more.
     ///
-    /// Send the head in `buf` and the [`body`](Self::body) with one call that gathers both (`sendmsg`), before any other
-    /// call to this connection. Bodies so large cross links within a machine, or between virtual machines.
+    /// Send the head in `buf` and the [`body`](Self::body) with one call that gathers both (`sendmsg`). Bodies so large
+    /// cross links within a machine, or between virtual machines.
+    ///
+    /// While the socket is full, other calls may follow. The peer may then acknowledge an earlier copy, and the body is
+    /// gone: drop the datagram if head and body no longer have [`Transmit::segment_size`] bytes.
     ///
     /// While an [observer](super::Observer) is enabled, datagrams are whole.
     ///
@@ -86,7 +89,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// The body of an INFO that is not acknowledged; empty if there is none.
+    /// The body of an INFO that the send store keeps; empty if there is none. It keeps at least what is not acknowledged.
     #[must_use]
     pub fn body(&self, number: Seq) -> &[u8] {
         self.send.body(number)

@@ -59,8 +59,8 @@ impl HeapBudget {
 /// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays.
 /// - If the budget is spent, a body that has no slot is not acknowledged. The oldest body always has one.
 ///
-/// In base mode, which announces no window, the promise is `most` from the start: the peer sends what its controller
-/// allows. What has no slot yet is not acknowledged.
+/// In base mode, which announces no window, the promise begins at `most`: the peer sends what its controller allows. What
+/// has no slot yet is not acknowledged.
 ///
 /// ```
 /// use rdt_proto::Instant;

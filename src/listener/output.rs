@@ -147,10 +147,9 @@ impl<T: ListenerTypes> Listener<T> {
         Ok(turn.map(|(to, gather)| (to, gather.transmit)))
     }
 
-    /// As [`poll_transmit_batch`](Self::poll_transmit_batch), but copies no body of 16 KiB or more.
+    /// As [`poll_transmit_batch`](Self::poll_transmit_batch), but copies no body of 32 KiB or more.
     ///
-    /// As [`Connection::poll_transmit_gather`]. Send what was written with the [`body`](Self::body) before any other call
-    /// to this listener.
+    /// As [`Connection::poll_transmit_gather`]. The connection may be gone as well when the socket has room again.
     ///
     /// # Errors
     ///
@@ -164,7 +163,7 @@ impl<T: ListenerTypes> Listener<T> {
         self.take_turns(now, buf, |connection, now, buf| connection.poll_transmit_gather(now, max_datagrams, buf))
     }
 
-    /// The body of an INFO of this connection that is not acknowledged; empty if there is none.
+    /// As [`Connection::body`]; empty if the connection is gone.
     #[must_use]
     pub fn body(&self, (peer, number): PeerBody) -> &[u8] {
         self.peers.find(peer).and_then(Peer::connection).map_or(&[], |connection| connection.body(number))

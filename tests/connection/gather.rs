@@ -61,10 +61,10 @@ fn both<T: ConnectionTypes>(storage: impl Fn() -> T, lens: &[usize]) -> [(Vec<Ve
 
 #[test]
 fn the_head_and_the_body_are_the_datagram() {
-    let lens = [62_000, 100, 100, 20_000, 16_384, 16_383, 1];
+    let lens = [62_000, 100, 100, 40_000, 32_768, 32_767, 1];
     let [(whole, _), (gathered, apart)] = both(|| large().map_send(SendSlots::uncut), &lens);
     assert!(gathered == whole);
-    assert_eq!(apart, 3, "bodies of 16 KiB or more");
+    assert_eq!(apart, 3, "bodies of 32 KiB or more");
 }
 
 /// An observer sees each datagram, so it must be whole.
@@ -89,7 +89,7 @@ fn datagrams_for_an_observer_are_whole() {
 #[test]
 fn the_buffer_must_hold_the_head() {
     let mut client = client(large().map_send(SendSlots::uncut));
-    client.machine.send_segment(&body(20_000)).unwrap();
+    client.machine.send_segment(&body(40_000)).unwrap();
     let refused = client.machine.poll_transmit_gather(client.now, 64, &mut [0; 9]);
     assert!(matches!(refused, Err(BufferTooSmall { needed }) if needed > 9));
     assert_eq!(gathered(&mut client.machine, client.now).1, 1, "it stays due");
@@ -98,10 +98,22 @@ fn the_buffer_must_hold_the_head() {
 #[test]
 fn a_body_is_gone_once_it_is_acknowledged() {
     let mut client = client(large().map_send(SendSlots::uncut));
-    client.machine.send_segment(&body(20_000)).unwrap();
+    client.machine.send_segment(&body(40_000)).unwrap();
     let mut buf = [0; 64];
     let number = client.machine.poll_transmit_gather(client.now, 64, &mut buf).unwrap().unwrap().body.unwrap();
-    assert_eq!(client.machine.body(number).len(), 20_000);
+    assert_eq!(client.machine.body(number).len(), 40_000);
     client.peer_sends(sack(2, 1, 2, &[]));
     assert_eq!(client.machine.body(number), b"");
+}
+
+/// Regression: bodies of which several fit into one call left one by one.
+#[test]
+fn datagrams_of_which_two_fit_the_buffer_leave_together() {
+    let mut client = client(large().map_send(SendSlots::uncut));
+    for _ in 0..4 {
+        client.machine.send_segment(&body(20_000)).unwrap();
+    }
+    let mut buf = vec![0; 65_507];
+    let gather = client.machine.poll_transmit_gather(client.now, 64, &mut buf).unwrap().unwrap();
+    assert_eq!((gather.body, gather.transmit.len), (None, 3 * gather.transmit.segment_size));
 }

@@ -68,6 +68,11 @@ impl Attempts {
         Self { request, ..self }
     }
 
+    /// The memory for the windows of the connection, in bytes.
+    pub(crate) fn client_memory(&self) -> usize {
+        self.settings.client_memory()
+    }
+
     pub(crate) fn patience(&self) -> Patience {
         self.patience
     }

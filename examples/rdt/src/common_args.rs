@@ -31,8 +31,8 @@ pub(crate) struct Common {
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,
     /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
-    /// 64 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
-    /// --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait.
+    /// 64, or 8 large ones, and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and
+    /// with --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait.
     /// Packets larger than 1500 bytes are fewer: they take 64 MiB
     #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
     window: Option<u32>,

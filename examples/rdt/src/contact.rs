@@ -65,8 +65,7 @@ impl Contact {
     pub(crate) fn advance(&mut self) -> Progress {
         let State::Connecting(attempts) = &mut self.state else { return Progress::Unchanged };
         if let Some((link, abandoned)) = attempts.take_established() {
-            // The largest window is the only limit.
-            let (budget, patience) = (HeapBudget::new(usize::MAX), attempts.patience());
+            let (budget, patience) = (HeapBudget::new(attempts.client_memory()), attempts.patience());
             self.state = State::Connected(Box::new(Connected { link, budget, abandoned, patience }));
             return Progress::Established;
         }

@@ -192,7 +192,7 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::Driver;
-    use crate::endpoint::{Address, Endpoint, Outgoing};
+    use crate::endpoint::{Address, Body, Endpoint, Outgoing};
     use crate::loss::Loss;
     use crate::stop::Stop;
     use rdt_proto::{BufferTooSmall, Instant};
@@ -250,6 +250,10 @@ mod tests {
             _buf: &mut [u8],
         ) -> Result<Option<Outgoing>, BufferTooSmall> {
             Ok(None)
+        }
+
+        fn body(&self, _body: Body) -> &[u8] {
+            &[]
         }
 
         fn poll_timeout(&self) -> Option<Instant> {

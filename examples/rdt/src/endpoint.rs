@@ -61,9 +61,7 @@ pub(crate) trait Endpoint {
         buf: &mut [u8],
     ) -> Result<Option<Outgoing>, BufferTooSmall>;
     /// The body that follows the datagrams which were polled last.
-    fn body(&self, _body: Body) -> &[u8] {
-        &[]
-    }
+    fn body(&self, body: Body) -> &[u8];
     fn poll_timeout(&self) -> Option<Instant>;
     /// Whether the loop ends after all pending datagrams are sent.
     fn is_finished(&self) -> bool;

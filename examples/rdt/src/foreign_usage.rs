@@ -85,7 +85,8 @@ pub(crate) fn order_of_put(words: &[String]) -> Option<String> {
             Some((host, path)) => {
                 Some(format!("put sends files: to fetch, write rdt get {path} {host} --output {last}"))
             }
-            None => Some(last_comes(&words[1..], first)),
+            None if is_server(first) || is_known(first) => Some(last_comes(&words[1..], first)),
+            None => Some(format!("{first} is not here, and the server is missing: it comes last")),
         };
     }
     Some(format!("the server comes last, and {last} is on this machine: write rdt put {} HOST", words.join(" ")))
@@ -106,6 +107,9 @@ pub(crate) fn order_of_get(words: &[String]) -> Option<String> {
     if is_server(first) && !is_here {
         let names = [&names[1..], std::slice::from_ref(last)].concat().join(" ");
         return Some(format!("the server comes last: write rdt get {names} {first}"));
+    }
+    if names.len() == 1 && is_server(first) {
+        return Some(format!("the name is missing: write rdt get NAME {first} --output {last}"));
     }
     Some(instead_of_place(names, last))
 }
@@ -134,8 +138,15 @@ fn host_and_paths(words: &[String]) -> (&str, String) {
 
 /// What is wrong with the words of `ls`: a path follows its server without a space.
 pub(crate) fn order_of_ls(server: &str, others: &[String]) -> Option<String> {
-    let last = others.last()?;
-    let (host, path) = if is_server(server) { (server, last.as_str()) } else { (last.as_str(), server) };
+    let [last] = others else {
+        return (!others.is_empty()).then(|| "one list at a time: write rdt ls HOST/FOLDER".into());
+    };
+    let is_host = |word: &str| is_server(word) || server_address::is_url(word);
+    let (host, path) = match (is_host(server), is_host(last)) {
+        (true, _) => (server, last.as_str()),
+        (false, true) => (last.as_str(), server),
+        (false, false) => return Some("a path stands behind its server: write rdt ls HOST/FOLDER".into()),
+    };
     let path = path.trim_start_matches("./").trim_start_matches('/');
     let path = if path == "." { "" } else { path };
     Some(format!("a path stands behind its server: write rdt ls {}/{path}", host.trim_end_matches('/')))

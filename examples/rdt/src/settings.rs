@@ -195,6 +195,12 @@ impl Settings {
         most.min(u32::try_from(packets).unwrap_or(u32::MAX))
     }
 
+    /// The memory for the windows of a client, with which one connection takes what it wants. Nothing but memory limits
+    /// what a peer of base mode sends ahead, in slots of 64 KiB: an eighth of it is as much as a window takes elsewhere.
+    pub(crate) fn client_memory(&self) -> usize {
+        if self.config.framing.is_base_only() { MEMORY } else { usize::MAX }
+    }
+
     /// The windows of a new connection.
     pub(crate) fn heap_window(&self) -> HeapWindow {
         HeapWindow::new(self.first_window(), self.window())

@@ -208,7 +208,7 @@ impl Socket {
             let Some((address, Gather { transmit, body })) = self.unsent else { return Ok(()) };
             let body = body.map(|body| endpoint.body(body));
             if body.is_some_and(|body| transmit.len + body.len() != transmit.segment_size) {
-                // The connection has ended while the socket was full.
+                // It was acknowledged while the socket was full, or the connection has ended.
                 self.unsent = None;
                 continue;
             }

@@ -291,7 +291,8 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     };
     let done = request::request(&server, &args.common, &local, job, stop);
     // A name may also look like one.
-    done.map_err(|why| if is_pattern { format!("{why} (a server in base mode knows no patterns)") } else { why })
+    let is_refusal = |why: &str| is_pattern && !why.contains("no answer");
+    done.map_err(|why| if is_refusal(&why) { format!("{why} (a server in base mode knows no patterns)") } else { why })
 }
 
 fn base_name(name: &FilePathBox) -> Result<NameBuf, String> {

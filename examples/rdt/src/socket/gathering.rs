@@ -10,6 +10,7 @@ pub(super) const IS_SUPPORTED: bool = cfg!(target_os = "linux");
 /// Sends one datagram: the contents of `head`, and `body`.
 #[cfg(target_os = "linux")]
 pub(super) fn send(socket: &UdpSocket, head: &Transmit<'_>, body: &[u8]) -> io::Result<()> {
+    use nix::errno::Errno;
     use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
     use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
     use std::io::IoSlice;
@@ -19,8 +20,12 @@ pub(super) fn send(socket: &UdpSocket, head: &Transmit<'_>, body: &[u8]) -> io::
     let parts = [IoSlice::new(head.contents), IoSlice::new(body)];
     let to = SockaddrStorage::from(head.destination);
     let send = |from: &[ControlMessage<'_>]| {
-        let sent = sendmsg(socket.as_raw_fd(), &parts, from, MsgFlags::empty(), Some(&to));
-        sent.map(drop).map_err(io::Error::from)
+        loop {
+            match sendmsg(socket.as_raw_fd(), &parts, from, MsgFlags::empty(), Some(&to)) {
+                Err(Errno::EINTR) => {}
+                sent => return sent.map(drop).map_err(io::Error::from),
+            }
+        }
     };
     match head.src_ip {
         None => send(&[]),

@@ -2,7 +2,7 @@
 
 use super::end_reason;
 use crate::args::{CloseRole, ListenArgs};
-use crate::endpoint::{Address, Endpoint, Outgoing};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::entropy;
 use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
@@ -139,6 +139,10 @@ impl Endpoint for Listen {
         buf: &mut [u8],
     ) -> Result<Option<Outgoing>, BufferTooSmall> {
         Ok(self.listener.poll_transmit(now, buf)?.map(|(to, transmit)| (to, transmit.into())))
+    }
+
+    fn body(&self, _body: Body) -> &[u8] {
+        &[]
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -2,7 +2,7 @@
 
 use super::end_reason;
 use crate::args::CloseRole;
-use crate::endpoint::{Address, Endpoint, Outgoing};
+use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::entropy;
 use crate::messages::{amount, to_stderr};
 use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketConnection, SocketSendError};
@@ -113,6 +113,10 @@ impl Endpoint for Send {
     ) -> Result<Option<Outgoing>, BufferTooSmall> {
         let sent = self.connection.poll_transmit(now, buf)?;
         Ok(sent.map(|(peer, transmit)| (Address { peer, local: None }, transmit.into())))
+    }
+
+    fn body(&self, _body: Body) -> &[u8] {
+        &[]
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -3,7 +3,7 @@
 use super::Row;
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-pub(super) const COMMAND_LINES: [Row; 87] = [
+pub(super) const COMMAND_LINES: [Row; 90] = [
     ("go a", "error: unrecognized subcommand 'go'"),
     ("send a", "error: there is no send: write rdt put FILE… HOST"),
     ("cp a host:b", "error: there is no cp: write rdt put FILE… HOST to send, and rdt get NAME… HOST to fetch"),
@@ -52,7 +52,10 @@ pub(super) const COMMAND_LINES: [Row; 87] = [
     ("get host:a", "error: the server comes last: write rdt get a host"),
     ("ls a {closed}", "error: a path stands behind its server: write rdt ls {closed}/a"),
     ("ls {closed} a", "error: a path stands behind its server: write rdt ls {closed}/a"),
-    ("ls a host", "error: a path stands behind its server: write rdt ls host/a"),
+    ("ls a host", "error: a path stands behind its server: write rdt ls HOST/FOLDER"),
+    ("ls a localhost", "error: a path stands behind its server: write rdt ls localhost/a"),
+    ("ls localhost a b", "error: one list at a time: write rdt ls HOST/FOLDER"),
+    ("put no-such-file {client}", "error: no-such-file is not here, and the server is missing: it comes last"),
     ("serve {client}", "error: the folder needs --root: write rdt serve --root {client}"),
     (
         "serve --bind 7000",
