@@ -5,7 +5,7 @@ use super::super::space::{Reservation, Space};
 use super::super::temporary::Temporary;
 use super::block_tree::{BlockTree, hash};
 use super::incoming::{Content, Wanted};
-use super::part::Part;
+use super::part::{Key, Part};
 use super::place::Place;
 use super::{Gone, Tree};
 use cap_std::fs::OpenOptions;
@@ -31,6 +31,10 @@ impl Start {
         want: &Wanted,
         reserve: Option<(Arc<Space>, IpAddr)>,
     ) -> io::Result<Self> {
+        if want.offset > 0 {
+            // What this goes on with may have been completed meanwhile, and has no name yet.
+            tree.parts().wait_for_sealed(&Key::of(place.path()));
+        }
         let Some(part) = take_part(tree, place, want) else {
             let prefix = prefix_of_file(tree, want)?;
             let mut reservation = make_room(tree, want, reserve, 0)?;

@@ -136,6 +136,25 @@ fn requests_for_one_path_at_once_leave_one_whole_file() {
     assert!(place.hidden().is_empty());
 }
 
+/// Regression: the next attempt went on with a part that was complete by then, and was refused as if its content had not
+/// arrived as it was sent.
+#[test]
+fn content_that_is_complete_meanwhile_is_gone_on_with_once_it_has_its_name() {
+    let (content, offset) = (content(6 * BLOCK), 4 * BLOCK as u64);
+    let place = Place::new();
+    let sealed = place.sealed(&want("a", &content), &content);
+    let committing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        commit(vec![sealed]).pop().unwrap().unwrap();
+    });
+    let mut incoming = place.begin(&Wanted { offset, ..want("a", &content) });
+    committing.join().unwrap();
+    incoming.write(&content[4 * BLOCK..]).unwrap();
+    let sealed = incoming.seal(Some(digest(&content))).unwrap();
+    commit(vec![sealed]).pop().unwrap().unwrap();
+    assert!(place.read("a") == content);
+}
+
 #[test]
 fn a_file_gives_its_unchanged_blocks_to_the_next_one() {
     let mut content = content(6 * BLOCK);
