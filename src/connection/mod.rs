@@ -35,6 +35,8 @@ mod routing;
 mod state;
 mod stats;
 mod storage;
+#[cfg(feature = "alloc")]
+mod swap;
 mod timers;
 mod trace;
 mod windows;

@@ -30,6 +30,8 @@ mod slot_memory;
 #[cfg(feature = "alloc")]
 mod slot_pool;
 mod source;
+#[cfg(feature = "alloc")]
+mod swap;
 
 pub use growing::GrowingRecvSlots;
 #[cfg(feature = "alloc")]
@@ -41,6 +43,8 @@ pub use slot_memory::SlotMemory;
 #[cfg(feature = "alloc")]
 pub use slot_pool::SlotPool;
 pub use source::SendSource;
+#[cfg(feature = "alloc")]
+pub use swap::{PooledSlot, SwapStore};
 
 use crate::Seq;
 use thiserror::Error;

@@ -2,9 +2,11 @@
 
 use super::{SlotMemory, StoreError};
 use crate::Seq;
+#[cfg(feature = "alloc")]
+use {super::SlotPool, alloc::boxed::Box, alloc::vec};
 
 /// The size in bytes of the length field, which precedes the body in each slot.
-const LENGTH_BYTES: usize = size_of::<u16>();
+pub(super) const LENGTH_BYTES: usize = size_of::<u16>();
 
 /// The size in bytes of a slot for bodies of up to `segment` bytes.
 #[must_use]
@@ -159,5 +161,19 @@ impl<M: SlotMemory> Ring<M> {
         }
         (self.slots, self.head) = (slots, 0);
         Ok(core::mem::replace(&mut self.memory, memory))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Ring<SlotPool> {
+    /// Memory for one more slot.
+    pub(super) fn new_slot(&self) -> Box<[u8]> {
+        vec![0; self.slot_bytes as usize].into_boxed_slice()
+    }
+
+    /// Exchanges the memory of a slot. Returns whether there is such a slot, and whether the memory fits.
+    pub(super) fn swap(&mut self, slot: u32, memory: &mut Box<[u8]>) -> bool {
+        let fits = memory.len() == self.slot_bytes as usize;
+        fits && self.place(slot).is_some_and(|index| self.memory.swap(index, memory))
     }
 }

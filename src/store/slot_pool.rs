@@ -68,6 +68,15 @@ impl SlotPool {
         }
     }
 
+    /// Exchanges the memory of a slot, which gets memory if it has none. Returns whether there is such a slot.
+    pub(super) fn swap(&mut self, index: u32, memory: &mut Box<[u8]>) -> bool {
+        if self.slot_mut(index, 0).is_none() {
+            return false;
+        }
+        let place = usize::try_from(index).ok().and_then(|index| self.places.get_mut(index));
+        place.map(|place| core::mem::swap(place, memory)).is_some()
+    }
+
     /// Gives back all memory that holds no body.
     pub(super) fn drop_spare(&mut self) {
         *self.spare = Vec::new();

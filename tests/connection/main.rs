@@ -24,6 +24,7 @@ mod retry;
 mod stateless_reset;
 mod states;
 mod stores;
+mod swap;
 mod timers;
 mod trace;
 mod version;

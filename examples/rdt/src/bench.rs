@@ -187,7 +187,8 @@ impl Bench<'_> {
         session: Client,
         meter: Option<Arc<Meter>>,
     ) -> Result<FileClient<Content>, String> {
-        let exchange = Exchange::new(session, Content(meter)).taking_at_most(self.settings.max_rate);
+        let content = Content { meter, source: memory_file::Source::default() };
+        let exchange = Exchange::new(session, content).taking_at_most(self.settings.max_rate);
         let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
         let report = Report::new(Progress::Quiet, Local::Memory, false);
         let mut client = FileClient::new(attempts, self.settings, exchange, None, report);
@@ -273,11 +274,14 @@ impl Meter {
 }
 
 /// Content that is made up, or dropped. A bulk transfer has a meter.
-struct Content(Option<Arc<Meter>>);
+struct Content {
+    meter: Option<Arc<Meter>>,
+    source: memory_file::Source,
+}
 
 impl Content {
     fn count(&self, len: usize) {
-        if let Some(meter) = &self.0 {
+        if let Some(meter) = &self.meter {
             meter.count(len);
         }
     }
@@ -288,11 +292,12 @@ impl Storage for Content {
         Some(match task {
             Task::Create { .. } => Ok(Answer::Created),
             Task::Read { len } => {
-                let slot = connection.send_slot().unwrap_or_default();
-                let len = slot.len().min(*len);
-                memory_file::fill(&mut slot[..len]);
-                self.count(len);
-                connection.commit(len).map(|()| Answer::Read(len)).map_err(|error| io::Error::other(error).into())
+                let sent = self.source.send(connection, *len);
+                self.count(*sent.as_ref().unwrap_or(&0));
+                match sent {
+                    Ok(0) => return None,
+                    sent => sent.map(Answer::Read).map_err(|error| io::Error::other(error).into()),
+                }
             }
             Task::Commit => Ok(Answer::Committed),
             Task::Discard => Ok(Answer::Discarded),

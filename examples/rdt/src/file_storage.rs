@@ -189,7 +189,7 @@ impl<P: Place> Storage for Files<P> {
             (Task::Open { name }, _) => self.open(name)?,
             (Task::Create { name, length, replace }, _) => self.create(name, *length, *replace)?,
             (Task::Read { len }, Open::Sending(file)) => read_with(*len, connection, |slot| file.read(slot))?,
-            (Task::Read { len }, Open::Memory(file)) => read_with(*len, connection, |slot| Some(file.read(slot)))?,
+            (Task::Read { len }, Open::Memory(file)) => file.send(connection, *len)?.map(Answer::Read),
             (Task::Read { .. }, _) => Err(not_open()),
             (Task::Commit, Open::Memory(_)) => Ok(Answer::Committed),
             (Task::Commit, _) => return self.commit(),

@@ -3,7 +3,10 @@
 //! They use the file session as it is. A server without `--bench` refuses their names, so no measurement reaches a
 //! disk.
 
+use crate::settings::AnyStorage;
+use rdt_proto::connection::{Connection, SendError};
 use rdt_proto::ftp::NameBuf;
+use rdt_proto::store::PooledSlot;
 use std::io::{self, ErrorKind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -48,11 +51,49 @@ pub(crate) fn fill(buf: &mut [u8]) -> usize {
     buf.len()
 }
 
+/// Writes content into a connection, without a copy if bodies are large.
+#[derive(Default)]
+pub(crate) struct Source {
+    /// A body for the next packet.
+    slot: Option<PooledSlot>,
+}
+
+/// A shorter body is copied into the connection: it costs little beside its packet.
+const LEAST_SWAPPED: usize = 32 << 10;
+
+impl Source {
+    /// Writes as many bytes as one packet takes, at most `len`. Returns their number; 0 while the connection is full.
+    pub(crate) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Result<usize, SendError> {
+        if len >= LEAST_SWAPPED {
+            let slot = self.slot.get_or_insert_with(|| connection.new_slot());
+            let bytes = slot.bytes_mut();
+            let len = len.min(bytes.len());
+            // Mostly its memory was filled for an earlier body.
+            if !bytes.ends_with(BLOCK.get(bytes.len().saturating_sub(MARK)..bytes.len()).unwrap_or_default()) {
+                fill(bytes);
+            }
+            match connection.swap_slot(slot, len) {
+                Err(SendError::TooLarge { .. }) => {}
+                Err(SendError::Full) => return Ok(0),
+                sent => return sent.map(|()| len),
+            }
+        }
+        let slot = connection.send_slot()?;
+        let len = len.min(slot.len());
+        fill(&mut slot[..len]);
+        connection.commit(len).map(|()| len)
+    }
+}
+
+/// The bytes at the end of a body that tell whether it was filled.
+const MARK: usize = 32;
+
 /// A file that a server sends or receives.
 pub(crate) struct MemoryFile {
     left: u64,
     until: Instant,
     calls: u32,
+    source: Source,
 }
 
 impl MemoryFile {
@@ -61,7 +102,12 @@ impl MemoryFile {
         let limits = limits.ok_or_else(|| io::Error::new(ErrorKind::PermissionDenied, "no --bench"))?;
         let bytes = name.get(PREFIX.len()..).and_then(|digits| digits.parse().ok());
         let bytes: u64 = bytes.ok_or(ErrorKind::NotFound)?;
-        Ok(Self { left: bytes.min(limits.bytes), until: Instant::now() + limits.time, calls: 0 })
+        Ok(Self {
+            left: bytes.min(limits.bytes),
+            until: Instant::now() + limits.time,
+            calls: 0,
+            source: Source::default(),
+        })
     }
 
     /// The number of bytes to send.
@@ -75,6 +121,22 @@ impl MemoryFile {
         Ok(fill(buf.get_mut(..len).unwrap_or_default()))
     }
 
+    /// Writes the next bytes into a connection, at most `len`. `None`: it has no room. At the end there are none.
+    pub(crate) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Option<io::Result<usize>> {
+        let offered = match self.offer(len) {
+            Ok(offered) => offered,
+            Err(error) => return Some(Err(error)),
+        };
+        match self.source.send(connection, offered) {
+            Ok(0) if offered > 0 => None,
+            Ok(sent) => {
+                self.left -= sent as u64;
+                Some(Ok(sent))
+            }
+            Err(error) => Some(Err(io::Error::other(error))),
+        }
+    }
+
     /// Drops bytes, and returns their number.
     pub(crate) fn write(&mut self, len: usize) -> io::Result<usize> {
         match self.take(len)? {
@@ -84,15 +146,19 @@ impl MemoryFile {
     }
 
     fn take(&mut self, len: usize) -> io::Result<usize> {
+        let taken = self.offer(len)?;
+        self.left -= taken as u64;
+        Ok(taken)
+    }
+
+    /// The number of bytes that may be taken now, at most `len`.
+    fn offer(&mut self, len: usize) -> io::Result<usize> {
         // The clock is read now and then, since a reading costs as much as a body.
         if self.calls.is_multiple_of(CALLS) && self.until <= Instant::now() {
             return Err(io::Error::new(ErrorKind::TimedOut, "--bench-seconds"));
         }
         self.calls = self.calls.wrapping_add(1);
-        let taken = u64::try_from(len).unwrap_or(u64::MAX).min(self.left);
-        self.left -= taken;
-        // It is at most `len`.
-        Ok(usize::try_from(taken).unwrap_or(len))
+        Ok(usize::try_from(self.left).unwrap_or(len).min(len))
     }
 }
 

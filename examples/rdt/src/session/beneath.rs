@@ -1,9 +1,9 @@
 //! The files of a server, for one of its clients.
 
+use super::chunk::Chunk;
 use super::content::{Content, Taker};
 use super::place::{Job, Place};
 use super::receiving::Create;
-use super::sending::Chunk;
 use crate::access::{Access, Barred};
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Wanted};
 use crate::memory_file::{MemoryFile, is_memory_file};

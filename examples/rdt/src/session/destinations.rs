@@ -1,9 +1,9 @@
 //! Where a client stores what it fetches.
 
+use super::chunk::Chunk;
 use super::content::Taker;
 use super::place::{Job, Place};
 use super::receiving::Create;
-use super::sending::Chunk;
 use super::source::goes_on;
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
 use crate::messages::to_stderr;

@@ -2,11 +2,12 @@
 //!
 //! Storage answers later, from the threads of the disk. Meanwhile the connection goes on.
 
+use super::chunk::Chunk;
 use super::committer::Committer;
 use super::content::Stored;
 use super::place::Place;
 use super::receiving::RecvFile;
-use super::sending::{Chunk, SendFile};
+use super::sending::SendFile;
 use crate::disk::{Call, Disk};
 use crate::files::{EntryBuf, Page, StatusBuf};
 use crate::intake::Intake;

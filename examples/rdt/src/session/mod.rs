@@ -5,6 +5,7 @@
 //! | `exchange` | joins a connection, a session and its storage, for client and server |
 //! | `receive`, `send` | its two halves |
 //! | `content` | what is read, and what takes content |
+//! | `chunk` | a part of content in memory |
 //! | `sending`, `receiving` | reads ahead, writes behind |
 //! | `committer` | makes many files durable with one flush |
 //! | `place`, `beneath`, `destinations` | where the files are: at a server, at a client |
@@ -21,6 +22,7 @@
 
 mod answer;
 mod beneath;
+mod chunk;
 mod client;
 mod committer;
 mod content;
@@ -46,6 +48,7 @@ mod stopped;
 mod wanted;
 
 pub(crate) use beneath::Beneath;
+pub(crate) use chunk::Chunk;
 pub(crate) use committer::Committer;
 pub(crate) use content::{Content, NotStored, Opened, Stored};
 pub(crate) use destinations::{Destination, Destinations};
@@ -58,6 +61,6 @@ pub(crate) use place::Place;
 pub(crate) use put::Put;
 pub(crate) use receiving::RecvFile;
 pub(crate) use run::{Done, Run};
-pub(crate) use sending::{Chunk, SendFile};
+pub(crate) use sending::SendFile;
 pub(crate) use skip::Skip;
 pub(crate) use wanted::Wanted;

@@ -1,7 +1,7 @@
 //! Where the files of a session are.
 
+use super::chunk::Chunk;
 use super::receiving::Create;
-use super::sending::Chunk;
 use crate::files::{Page, PeaksBuf, StatusBuf};
 use crate::memory_file::MemoryFile;
 use rdt_proto::files::{FilePath, Flags, Target};

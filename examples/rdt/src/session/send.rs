@@ -10,7 +10,7 @@ use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::Connection;
-use rdt_proto::files::{FileSession, Flags, MESSAGE_HEADER, SendAnswer, SendRequest, data_header};
+use rdt_proto::files::{FileSession, Flags, SendAnswer, SendRequest};
 use rdt_proto::ftp::StorageError;
 use std::io;
 
@@ -19,12 +19,15 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     pub(super) fn send(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
         if self.send_task.is_none() {
             // While the session waits for no content, it may speak: a client says that it works.
-            if let Sending::File { file, .. } = &mut self.sending
-                && !file.is_ready()
-            {
-                return false;
-            }
-            let room = connection.send_slot().map_or(0, |slot| slot.len());
+            let room = match &mut self.sending {
+                Sending::File { file, .. } => {
+                    if !file.is_ready() {
+                        return false;
+                    }
+                    file.room(connection)
+                }
+                _ => connection.send_slot().map_or(0, |slot| slot.len()),
+            };
             let Some(request) = self.session.poll_send(room) else { return false };
             let (task, sending) = match request {
                 SendRequest::Read { len, .. } => (SendTask::Read { len }, None),
@@ -132,33 +135,21 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         }
     }
 
-    /// Reads into the connection's own memory, behind the header.
+    /// Sends the next content.
     fn read(&mut self, len: u32, connection: &mut Connection<AnyStorage>) -> bool {
         let Sending::File { file, bytes, .. } = &mut self.sending else {
             return self.answer_send(SendAnswer::Failed(StorageError::Failed));
         };
-        let ended = connection.ended().is_some();
-        let slot = connection.send_slot().unwrap_or_default();
-        let Some((header, body)) = slot.split_at_mut_checked(MESSAGE_HEADER).filter(|(_, body)| !body.is_empty())
-        else {
+        match file.send(connection, usize::try_from(len).unwrap_or(usize::MAX)) {
             // The answer "0 bytes" would mean the end of the file. A connection that has ended never has room again.
-            return ended && self.interrupt_send();
-        };
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(body.len());
-        match file.read(&mut body[..len]) {
-            None => false,
-            Some(Ok(0)) => self.answer_send(SendAnswer::Read(0)),
+            None => connection.ended().is_some() && self.interrupt_send(),
             Some(Ok(count)) => {
                 // It is at most the length in the request.
                 let read = u32::try_from(count).unwrap_or(u32::MAX);
-                header.copy_from_slice(&data_header(read));
                 *bytes += u64::from(read);
                 self.sent += u64::from(read);
                 self.moved += u64::from(read);
-                match connection.commit(MESSAGE_HEADER + count) {
-                    Ok(()) => self.answer_send(SendAnswer::Read(read)),
-                    Err(error) => self.fail_send(None, &io::Error::other(error)),
-                }
+                self.answer_send(SendAnswer::Read(read))
             }
             Some(Err(error)) => self.fail_send(None, &error),
         }

@@ -8,9 +8,13 @@
 //! small file takes one call. The last chunk of a file that has changed is not given: its receiver may know the length
 //! only, and not the digest.
 
+use super::chunk::{Chunk, Memory};
 use super::content::Content;
 use crate::disk::{Call, ChunkSize, Disk, Work};
-use rdt_proto::files::{Digest, Peaks};
+use crate::settings::AnyStorage;
+use rdt_proto::connection::{Connection, SendError};
+use rdt_proto::files::{Digest, MESSAGE_HEADER, data_header};
+use rdt_proto::store::SendStore;
 use std::io;
 use std::time::Instant;
 
@@ -18,11 +22,9 @@ use std::time::Instant;
 pub(crate) struct SendFile {
     disk: Disk,
     state: State,
-    /// The bytes read, from `used` on.
-    ready: Vec<u8>,
+    ready: Memory,
     /// The memory for the next chunk.
-    spare: Vec<u8>,
-    used: usize,
+    spare: Memory,
     chunk_size: ChunkSize,
 }
 
@@ -32,68 +34,23 @@ enum State {
     Ended { content: Option<Content>, end: io::Result<Digest> },
 }
 
-/// What a call has read.
-pub(crate) struct Chunk {
-    content: Content,
-    bytes: Vec<u8>,
-    /// The digest, if the content has ended, or why it could not be read. Then there are no bytes.
-    end: Option<io::Result<Digest>>,
-}
-
-impl Chunk {
-    /// Reads the first chunk of `content`. It may block.
-    pub(crate) fn first(content: Content) -> Self {
-        Self::read(content, ChunkSize::SMALLEST, Vec::new())
-    }
-
-    fn read(mut content: Content, len: usize, mut buf: Vec<u8>) -> Self {
-        let read = content.read(len, &mut buf).and_then(|()| {
-            let is_end = buf.is_empty() || content.is_at_end();
-            if is_end { content.digest().map(Some) } else { Ok(None) }
-        });
-        if read.is_err() {
-            buf.clear();
-        }
-        let end = read.transpose();
-        Self { content, bytes: buf, end }
-    }
-
-    pub(crate) fn content(&self) -> &Content {
-        &self.content
-    }
-
-    /// Goes on at the last border that the content shares with what the receiver has. Returns its position. It may
-    /// block.
-    pub(crate) fn go_on_from(self, have: Peaks<'_>) -> io::Result<(Self, u64)> {
-        match self.content {
-            Content::File(mut file) => {
-                let offset = file.go_on_from(have)?;
-                Ok((Self::first(Content::File(file)), offset))
-            }
-            content @ (Content::Folder(_) | Content::StandardInput(_) | Content::Memory { .. }) => {
-                Ok((Self { content, ..self }, 0))
-            }
-        }
-    }
-}
-
 impl SendFile {
     /// Goes on behind the first chunk.
     pub(crate) fn new(disk: Disk, first: Chunk) -> Self {
         let state = State::Ended { content: None, end: Err(closed()) };
         let chunk_size = ChunkSize::new(Instant::now());
-        let mut file = Self { disk, state, ready: Vec::new(), spare: Vec::new(), used: 0, chunk_size };
+        let mut file = Self { disk, state, ready: Memory::default(), spare: Memory::default(), chunk_size };
         file.take(first);
         file
     }
 
     /// Whether the next bytes, or the end, are there.
     pub(crate) fn is_ready(&mut self) -> bool {
-        if self.used == self.ready.len() {
+        if self.ready.unread().is_empty() {
             self.take_chunk();
         }
         self.read_ahead();
-        let is_ready = self.used < self.ready.len() || matches!(self.state, State::Ended { .. });
+        let is_ready = !self.ready.unread().is_empty() || matches!(self.state, State::Ended { .. });
         if !is_ready {
             self.chunk_size.wait();
         }
@@ -103,11 +60,11 @@ impl SendFile {
     /// Reads the next bytes. `None` until they are there. 0 bytes are the end of the content.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
         self.is_ready();
-        let unused = self.ready.get(self.used..).unwrap_or_default();
-        if !unused.is_empty() {
-            let len = unused.len().min(buf.len());
-            buf[..len].copy_from_slice(&unused[..len]);
-            self.used += len;
+        let unread = self.ready.unread();
+        if !unread.is_empty() {
+            let len = unread.len().min(buf.len());
+            buf[..len].copy_from_slice(&unread[..len]);
+            self.ready.take(len);
             return Some(Ok(len));
         }
         match &mut self.state {
@@ -115,6 +72,32 @@ impl SendFile {
             State::Ended { end: Ok(_), .. } => Some(Ok(0)),
             State::Ended { end, .. } => Some(Err(take_error(end))),
         }
+    }
+
+    /// The room for a message with the next bytes, in bytes.
+    pub(super) fn room(&self, connection: &mut Connection<AnyStorage>) -> usize {
+        let room = connection.send_slot().map_or(0, |slot| slot.len());
+        let body = self.ready.next_body();
+        if body > 0 && connection.send_store().has_free_slot() { room.max(MESSAGE_HEADER + body) } else { room }
+    }
+
+    /// Writes a message with the next bytes, at most `len`. Returns their number. `None` until they are there, and while the
+    /// connection has no room. 0 bytes are the end of the content.
+    pub(super) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Option<io::Result<usize>> {
+        self.is_ready();
+        self.ready.reserve(connection, self.chunk_size.bytes());
+        match self.ready.swap(connection, len) {
+            Some(Ok(count)) => return Some(Ok(count)),
+            Some(Err(SendError::Full)) => return None,
+            Some(Err(_)) | None => {}
+        }
+        let slot = connection.send_slot().unwrap_or_default();
+        let (header, body) = slot.split_at_mut_checked(MESSAGE_HEADER).filter(|(_, body)| !body.is_empty())?;
+        let len = len.min(body.len());
+        let read = self.read(&mut body[..len])?;
+        let Ok(count @ 1..) = read else { return Some(read) };
+        header.copy_from_slice(&data_header(u32::try_from(count).unwrap_or(u32::MAX)));
+        Some(connection.commit(MESSAGE_HEADER + count).map(|()| count).map_err(io::Error::other))
     }
 
     /// The digest of everything. `None` until it is there.
@@ -139,9 +122,9 @@ impl SendFile {
     }
 
     fn take(&mut self, chunk: Chunk) {
-        let Chunk { content, bytes, end } = chunk;
+        let Chunk { content, memory, end } = chunk;
         self.chunk_size.next(Instant::now());
-        (self.ready, self.spare, self.used) = (bytes, std::mem::take(&mut self.ready), 0);
+        self.spare = std::mem::replace(&mut self.ready, memory);
         self.state = match end {
             None => State::Idle(content),
             Some(end) => State::Ended { content: Some(content), end },
@@ -153,8 +136,8 @@ impl SendFile {
         let len = self.chunk_size.bytes();
         self.state = match std::mem::replace(&mut self.state, ended) {
             State::Idle(content) => {
-                let buf = std::mem::take(&mut self.spare);
-                State::Reading(self.disk.call(Work::Read, move || Chunk::read(content, len, buf)))
+                let memory = std::mem::take(&mut self.spare);
+                State::Reading(self.disk.call(Work::Read, move || Chunk::read(content, len, memory)))
             }
             state @ (State::Reading(_) | State::Ended { .. }) => state,
         };

@@ -1,7 +1,7 @@
 //! What a client sends, and how it is compared with what the server has. All calls here may block.
 
+use super::chunk::Chunk;
 use super::content::Content;
-use super::sending::Chunk;
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
 use crate::messages;

@@ -144,23 +144,32 @@ impl Outgoing {
     /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end.
     pub(crate) fn read(&mut self, len: usize, buf: &mut Vec<u8>) -> io::Result<()> {
         let rest = self.length.saturating_sub(self.hashed.len());
-        let len = usize::try_from(rest).unwrap_or(len).min(len);
-        match &mut self.content {
-            Content::File(file) => {
-                buf.resize(len, 0);
-                let count = fill(&file.file, buf)?;
-                buf.truncate(count);
-            }
+        buf.resize(usize::try_from(rest).unwrap_or(len).min(len), 0);
+        let count = self.fill(buf)?;
+        buf.truncate(count);
+        Ok(())
+    }
+
+    /// Reads the next bytes, until `buf` is full or nothing follows. Returns their number.
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(self.length.saturating_sub(self.hashed.len())).unwrap_or(usize::MAX);
+        let len = buf.len().min(rest);
+        let buf = buf.get_mut(..len).unwrap_or_default();
+        let count = match &mut self.content {
+            Content::File(file) => fill(&file.file, buf)?,
             Content::Link(target) => {
-                buf.clear();
-                buf.extend(target.iter().skip(usize::try_from(self.hashed.len()).unwrap_or(usize::MAX)).take(len));
+                let from = usize::try_from(self.hashed.len()).unwrap_or(usize::MAX);
+                let rest = target.get(from..).unwrap_or_default();
+                let count = rest.len().min(buf.len());
+                buf[..count].copy_from_slice(&rest[..count]);
+                count
             }
-        }
-        self.hashed.update(buf);
+        };
+        self.hashed.update(buf.get(..count).unwrap_or_default());
         if let Content::File(file) = &mut self.content {
             file.saving.on_read(&file.file, &self.hashed);
         }
-        Ok(())
+        Ok(count)
     }
 
     /// The digest of the whole content. Fails unless all of it was read, and if the file changed since it was opened.

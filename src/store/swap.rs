@@ -1,0 +1,57 @@
+//! Bodies that enter a store with their memory.
+
+use super::ring::LENGTH_BYTES;
+use super::{SendSlots, SendStore, SlotPool};
+use alloc::boxed::Box;
+
+/// Memory for one body of a [`SlotPool`], outside of the pool. Feature `alloc`.
+///
+/// It is filled where the data comes from, by a thread that reads a file for example.
+/// [`swap_slot`](crate::connection::Connection::swap_slot) then sends it without a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PooledSlot {
+    pub(super) memory: Box<[u8]>,
+}
+
+impl PooledSlot {
+    /// The room for the body. After a swap it holds what an earlier body left there.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.memory.get(LENGTH_BYTES..).unwrap_or_default()
+    }
+
+    /// The room for the body, to be filled from the front.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.memory.get_mut(LENGTH_BYTES..).unwrap_or_default()
+    }
+}
+
+/// A [`SendStore`] that takes the memory of a body, and gives other memory for it. Feature `alloc`.
+pub trait SwapStore: SendStore {
+    /// Memory for a body of this store.
+    fn new_slot(&self) -> PooledSlot;
+
+    /// Adds the first `count` bytes of `slot` as a body of its own, and leaves other memory in `slot`.
+    ///
+    /// Returns false, and changes nothing, if no slot is free, if `count` is 0 or more than a body holds, or if `slot`
+    /// comes from a store with another segment.
+    fn swap(&mut self, slot: &mut PooledSlot, count: usize) -> bool;
+}
+
+impl<const MAY_CUT: bool> SwapStore for SendSlots<SlotPool, MAY_CUT> {
+    fn new_slot(&self) -> PooledSlot {
+        PooledSlot { memory: self.ring.new_slot() }
+    }
+
+    fn swap(&mut self, slot: &mut PooledSlot, count: usize) -> bool {
+        let Ok(length @ 1..) = u16::try_from(count) else { return false };
+        if count > slot.bytes().len() || !self.has_free_slot() || !self.ring.swap(self.used, &mut slot.memory) {
+            return false;
+        }
+        self.seal();
+        self.ring.set_length(self.used, length);
+        self.used += 1;
+        true
+    }
+}
