@@ -209,7 +209,7 @@ impl Socket {
             let body = body.map(|body| endpoint.body(body));
             if body.is_some_and(|body| transmit.len + body.len() != transmit.segment_size) {
                 // It was acknowledged while the socket was full, or the connection has ended.
-                self.unsent = None;
+                (self.unsent, self.refusals) = (None, Setbacks::default());
                 continue;
             }
             let datagrams = quinn_udp::Transmit {
@@ -331,3 +331,6 @@ fn canonical(address: SocketAddr) -> SocketAddr {
         IpAddr::V6(_) => address,
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
