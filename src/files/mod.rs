@@ -64,6 +64,10 @@
 //!   last border that both share. A GET says what the client has, and the server compares. So neither side reads what
 //!   the other one has, if it remembers the chaining values of blocks. A server that does not may answer without peaks,
 //!   and begin at 0.
+//! - **What was there may be gone.** Between STATUS and PUT a part may expire, or another client may replace the file. A
+//!   server without the bytes before the offset refuses the PUT with code 14. One that has others there refuses the
+//!   content at its end, with code 8. The client then sends the file again, and at last from its start: a PUT at offset
+//!   0 has neither fate. A GET whose `offset` lies behind what its client still has is repeated without peaks.
 //! - A file that shrinks or changes while it is sent ends with CANCEL. It is never padded.
 //! - A request with a path that breaks a rule, or with a critical flag that the server does not know, is refused, and
 //!   a GET of a folder. A message that is longer than [`MAX_SESSION_MESSAGE`] ends the connection.

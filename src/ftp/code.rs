@@ -42,7 +42,7 @@ pub enum ErrorCode {
     /// 10: the transfer was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// 11: the server takes no uploads. Only the sessions of [`files`](crate::files) have this code and the next two.
+    /// 11: the server takes no uploads. Only the sessions of [`files`](crate::files) have this code and the next ones.
     #[error("uploads not permitted")]
     NoUploads,
     /// 12: the server gives neither files nor lists.
@@ -51,7 +51,10 @@ pub enum ErrorCode {
     /// 13: the server takes files, but neither folders nor files in them.
     #[error("folders not permitted")]
     NoFolders,
-    /// A code from 14 to 255, which this version does not define.
+    /// 14: the server no longer has the bytes before the offset of the content.
+    #[error("what was there of the file is gone")]
+    PrefixGone,
+    /// A code from 15 to 255, which this version does not define.
     #[error("error code {0}")]
     Other(u8),
 }
@@ -75,6 +78,7 @@ impl ErrorCode {
             Self::NoUploads => 11,
             Self::NoDownloads => 12,
             Self::NoFolders => 13,
+            Self::PrefixGone => 14,
             Self::Other(value) => value,
         }
     }
@@ -111,6 +115,7 @@ impl From<u8> for ErrorCode {
             11 => Self::NoUploads,
             12 => Self::NoDownloads,
             13 => Self::NoFolders,
+            14 => Self::PrefixGone,
             other => Self::Other(other),
         }
     }
@@ -159,6 +164,9 @@ pub enum StorageError {
     /// Storage takes neither folders nor files in them.
     #[error("folders not permitted")]
     NoFolders,
+    /// Storage no longer has the bytes before the offset of the content. No content in base mode has an offset.
+    #[error("what was there of the file is gone")]
+    PrefixGone,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -183,6 +191,7 @@ impl StorageError {
     pub(super) fn code_of_this_session(self) -> ErrorCode {
         match self {
             Self::NoUploads | Self::NoDownloads | Self::NoFolders => ErrorCode::NotPermitted,
+            Self::PrefixGone => ErrorCode::StorageFailed,
             other => other.into(),
         }
     }
@@ -203,6 +212,7 @@ impl From<StorageError> for ErrorCode {
             StorageError::NoUploads => Self::NoUploads,
             StorageError::NoDownloads => Self::NoDownloads,
             StorageError::NoFolders => Self::NoFolders,
+            StorageError::PrefixGone => Self::PrefixGone,
         }
     }
 }
@@ -215,7 +225,7 @@ mod tests {
     fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
-            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 13);
+            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 14);
         }
     }
 

@@ -182,7 +182,7 @@ impl Disk {
             }
         };
         if offset > content.len() {
-            return ReceiveAnswer::Failed(StorageError::DigestMismatch);
+            return ReceiveAnswer::Failed(StorageError::PrefixGone);
         }
         content.truncate(offset);
         self.incoming = Some(Part { path, kind: target.kind, content, is_kept });

@@ -205,7 +205,7 @@ pub(crate) fn advice(error: StorageError) -> &'static str {
         StorageError::NotPermitted | StorageError::NoUploads | StorageError::NoDownloads | StorageError::NoFolders => {
             "give an --output in a folder that you may write"
         }
-        StorageError::DigestMismatch => "send it again",
+        StorageError::DigestMismatch | StorageError::PrefixGone => "get it again",
         StorageError::NameNotAllowed | StorageError::Exists | StorageError::Failed | StorageError::Busy => {
             "give another --output"
         }

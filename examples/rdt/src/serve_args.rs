@@ -143,7 +143,7 @@ impl ServeArgs {
     pub(crate) fn tree_rules(&self) -> TreeRules {
         TreeRules {
             preserve: !self.no_preserve,
-            keeps_parts: self.access() == Access::ReadWrite && self.keep_parts > 0,
+            keeps_parts: self.access() == Access::ReadWrite && !self.no_replace && self.keep_parts > 0,
             keep_parts_for: std::time::Duration::from_secs(self.keep_parts.saturating_mul(3_600)),
             ..TreeRules::default()
         }

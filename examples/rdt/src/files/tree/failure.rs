@@ -46,7 +46,7 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
         None => {}
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(Gone) => StorageError::DigestMismatch,
+        Some(Gone) => StorageError::PrefixGone,
         // A newer request for the same path goes on with the part.
         None if error.kind() == ErrorKind::ResourceBusy => StorageError::Busy,
         None if error.kind() == ErrorKind::IsADirectory => StorageError::NoSuchFile,

@@ -98,6 +98,8 @@ pub(crate) struct TreeRules {
     pub(crate) keeps_parts: bool,
     /// How long they are kept after their last byte.
     pub(crate) keep_parts_for: Duration,
+    /// How long a request waits for content that is complete to get its name. Then it does without.
+    pub(crate) wait_for_names: Duration,
     /// The values of large files are remembered in the hidden folder, and otherwise in the cache of the user.
     pub(crate) remembers_here: bool,
     /// A link to a regular file of the tree is shown and sent as that file.
@@ -113,6 +115,7 @@ impl Default for TreeRules {
             preserve: false,
             keeps_parts: true,
             keep_parts_for,
+            wait_for_names: Duration::from_secs(5),
             remembers_here: true,
             follow_links: true,
             links_in_paths: true,
@@ -135,7 +138,7 @@ impl Tree {
 
     /// Prepares to store a file. With `reserve`, its bytes count in the space of unfinished uploads of this host.
     ///
-    /// If the bytes before the offset are not there, the error is a digest mismatch for [`storage_error`].
+    /// If the bytes before the offset are not there, the error is a [`Gone`], of which [`storage_error`] makes its own code.
     pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
         Incoming::create(self, want, reserve)
     }
@@ -151,7 +154,7 @@ impl Tree {
     /// [kept](Flags::KEEP).
     pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
         names::check(path)?;
-        self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()));
+        self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()), self.rules().wait_for_names);
         if let Some((length, peaks)) = self.inspect_part(path) {
             return Ok(StatusBuf { kind: FileKind::File, length, peaks, ..StatusBuf::default() });
         }
@@ -227,6 +230,9 @@ impl Tree {
             return None;
         }
         let hidden = hidden::open(self.folders().dir()).ok()?;
+        if self.0.parts.is_of_another_process(&hidden, &key) {
+            return None;
+        }
         let (length, tree) = part::inspect(&hidden, &key, path.as_str()).ok()?;
         (tree.blocks() > 0).then(|| (length, tree.peaks()))
     }

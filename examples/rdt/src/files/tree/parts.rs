@@ -83,18 +83,24 @@ impl Parts {
         matches!(self.state().in_use.get(key), Some(Use::Sealed))
     }
 
+    /// Whether another process has the part, so that no request of this one can go on with it.
+    pub(super) fn is_of_another_process(&self, hidden: &Dir, key: &Key) -> bool {
+        // With the state locked, no thread of this process takes the part meanwhile.
+        let state = self.state();
+        !state.in_use.contains_key(key) && is_locked(hidden, key)
+    }
+
     /// Waits until content that is complete has its name, so that a request can go on with it. At most two threads
-    /// wait, so that a slow flush holds up no other request, and each for five seconds.
-    pub(super) fn wait_for_sealed(&self, key: &Key) {
+    /// wait, so that a slow flush holds up no other request, and each for `limit`.
+    pub(super) fn wait_for_sealed(&self, key: &Key, limit: Duration) {
         const MOST: usize = 2;
-        const LIMIT: Duration = Duration::from_secs(5);
         let is_sealed = |state: &State| matches!(state.in_use.get(key), Some(Use::Sealed));
         let mut state = self.state();
         if !is_sealed(&state) || state.waiting >= MOST {
             return;
         }
         state.waiting += 1;
-        let waited = self.sealed_ended.wait_timeout_while(state, LIMIT, |state| is_sealed(state));
+        let waited = self.sealed_ended.wait_timeout_while(state, limit, |state| is_sealed(state));
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting -= 1;
     }
@@ -241,6 +247,14 @@ fn changed(metadata: &cap_std::fs::Metadata) -> Option<SystemTime> {
 #[cfg(not(unix))]
 fn changed(metadata: &cap_std::fs::Metadata) -> Option<SystemTime> {
     metadata.modified().ok().map(cap_std::time::SystemTime::into_std)
+}
+
+/// Whether a part is there, and locked.
+fn is_locked(hidden: &Dir, key: &Key) -> bool {
+    let mut options = cap_std::fs::OpenOptions::new();
+    let locked =
+        hidden::open_file(hidden, &key.data(), options.read(true)).map(|file| super::super::temporary::lock(&file));
+    matches!(locked, Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Locks a part, so that no other process takes it while it is removed. `None` if one has it.

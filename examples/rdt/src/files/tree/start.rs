@@ -33,7 +33,7 @@ impl Start {
     ) -> io::Result<Self> {
         if want.offset > 0 {
             // What this goes on with may have been completed meanwhile, and has no name yet.
-            tree.parts().wait_for_sealed(&Key::of(place.path()));
+            tree.parts().wait_for_sealed(&Key::of(place.path()), tree.rules().wait_for_names);
         }
         let Some(part) = take_part(tree, place, want) else {
             let prefix = prefix_of_file(tree, want)?;
@@ -81,11 +81,11 @@ fn in_part(
     })
 }
 
-/// The part for this file if it gets one. A small file does not need it. Where there can be none, the transfer works
-/// without.
+/// The part for this file if it gets one. A small file does not need it, unless it goes on with one. Where there can be
+/// none, the transfer works without.
 fn take_part(tree: &Tree, place: &Place, want: &Wanted) -> Option<Part> {
-    let is_large = want.length.is_none_or(|length| length > BLOCK_BYTES);
-    if !(want.keep && tree.rules().keeps_parts && is_large && is_on_same_disk(tree, place)) {
+    let needs_part = want.offset > 0 || want.length.is_none_or(|length| length > BLOCK_BYTES);
+    if !(want.keep && tree.rules().keeps_parts && needs_part && is_on_same_disk(tree, place)) {
         return None;
     }
     tree.parts().take(place.path()).ok().flatten()
@@ -111,7 +111,10 @@ fn prefix_of_file(tree: &Tree, want: &Wanted) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     let opened = tree.folders().dir().open_with(&*want.path, without_waiting(options.read(true)));
     let file = match opened {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Gone.into()),
+        // What the peer may replace, this side need not be able to read.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Err(Gone.into());
+        }
         opened => opened?.into_std(),
     };
     let metadata = file.metadata()?;
