@@ -52,6 +52,10 @@ pub(crate) trait Requests {
     fn gives_up(&self, _exchange: &ClientExchange) -> bool {
         false
     }
+    /// Whether another connection is to serve the rest, after this side has given up. They are ready for it then.
+    fn need_another_connection(&mut self) -> bool {
+        false
+    }
 }
 
 pub(crate) struct SessionClient<R> {
@@ -129,6 +133,11 @@ impl<R: Requests> SessionClient<R> {
     /// When another client may try again, because the server turned this one away as busy after the handshake.
     pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
         if self.was_stopped() { None } else { self.contact.turned_away(now) }
+    }
+
+    /// Whether this side ended the session, and its user did not.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.end == Some(End::GivenUp) && !self.was_stopped()
     }
 
     /// Why the session ended before every request was answered, and how the user can fix it.

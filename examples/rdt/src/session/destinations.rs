@@ -83,9 +83,10 @@ impl Destinations {
         self.open.remove(&number)?.1
     }
 
-    /// The length of a file, if the server has announced it.
-    pub(crate) fn length_of(&self, number: u32) -> Option<u64> {
-        self.open.get(&number)?.1?.length
+    /// The length of the content of a file, if the server has announced it.
+    pub(crate) fn rest_of(&self, number: u32) -> Option<u64> {
+        let announced = self.open.get(&number)?.1?;
+        announced.length.map(|length| length.saturating_sub(announced.offset))
     }
 
     /// The bytes that are here of the files that the server has announced. The last one arrives, with `received` bytes

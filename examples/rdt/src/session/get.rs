@@ -8,6 +8,7 @@
 
 mod folder;
 mod lookup;
+mod lost;
 mod matching;
 
 pub(crate) use matching::Matching;
@@ -63,6 +64,8 @@ pub(crate) struct Get {
     is_due: bool,
     /// Whether the server has sent a list that cannot be.
     has_invalid_list: bool,
+    /// Whether a file begins again, and nothing was asked for since: the connection may have to end for it.
+    has_begun_again: bool,
 }
 
 enum State {
@@ -119,6 +122,7 @@ impl Get {
             done: 0,
             is_due: false,
             has_invalid_list: false,
+            has_begun_again: false,
         };
         get.look_up_several();
         get
@@ -194,6 +198,7 @@ impl Get {
             return true;
         }
         let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks.as_peaks()) else { return false };
+        self.has_begun_again = false;
         let goes_on = (peaks.as_peaks().blocks() > 0 && self.outcomes.explains()).then(|| wanted.path.clone());
         let Some((wanted, _)) = self.next.pop_front() else { return false };
         exchange.place.insert(number, destinations::Open { destination: wanted.destination.clone(), goes_on });
@@ -241,6 +246,9 @@ impl Requests for Get {
             Answer::NotReceived { number, failure } => {
                 let announced = exchange.place.remove(number);
                 if let Some(Open::Get { wanted, .. }) = self.open.remove(&number) {
+                    let went_on = announced.is_some_and(|announced| announced.offset > 0);
+                    let wanted = if went_on { self.fetch_anew(wanted, &failure) } else { Some(wanted) };
+                    let Some(wanted) = wanted else { return };
                     let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
                         format!(
@@ -325,8 +333,16 @@ impl Requests for Get {
         self.has_invalid_list
             || exchange.failure_of_received().is_some_and(|(number, failure)| {
                 let is_full = matches!(failure, Failure::Storage(StorageError::NoSpace, _));
-                is_full || exchange.place.length_of(number).is_none_or(|length| length > MOST_DROPPED)
+                is_full || exchange.place.rest_of(number).is_none_or(|rest| rest > MOST_DROPPED)
             })
+    }
+
+    fn need_another_connection(&mut self) -> bool {
+        let is_needed = std::mem::take(&mut self.has_begun_again) && !self.has_invalid_list;
+        if is_needed {
+            self.take_back();
+        }
+        is_needed
     }
 }
 

@@ -6,6 +6,8 @@
 //!                                          └── the same ──→ skipped
 //! ```
 //!
+//! A file whose PUT is refused because of what was there of it goes back to Opening. So nobody has to send it again.
+//!
 //! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
 //! trip each.
 
@@ -25,7 +27,7 @@ use prepare::{RESUMED_FROM, Reply, State};
 use rdt_proto::Instant;
 use rdt_proto::files::{FileKind, FilePathBox, Flags, Metadata, PutRequest};
 use rdt_proto::ftp::ErrorCode;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use taken::Taken;
 
@@ -55,6 +57,8 @@ pub(crate) struct Put {
     asked: HashMap<u32, Option<Reply>>,
     sent: HashMap<u32, Sent>,
     taken: Taken,
+    /// The files that the server was asked about once more, since what it had of them was gone.
+    gone: HashSet<FilePathBox>,
     /// The number of those that are not folders.
     files_open: usize,
     pub(crate) outcomes: Outcomes,
@@ -87,6 +91,7 @@ impl Put {
             asked: HashMap::new(),
             sent: HashMap::new(),
             taken: Taken::default(),
+            gone: HashSet::new(),
             files_open: 0,
             outcomes,
             current: None,
@@ -175,7 +180,7 @@ impl Requests for Put {
         self.is_due = true;
     }
 
-    fn handle_answer(&mut self, now: Instant, _exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
+    fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
         match answer {
             Answer::Confirmed { number, bytes } => {
                 if let Some(Sent { item, offset, started }) = self.end(number) {
@@ -200,6 +205,10 @@ impl Requests for Put {
                         ErrorCode::Exists => {
                             let why = self.taken.push(sent.item);
                             self.fail_taken(server, why);
+                        }
+                        // At offset 0 nothing there matters, so this has an end.
+                        ErrorCode::PrefixGone | ErrorCode::DigestMismatch if sent.offset > 0 => {
+                            self.send_anew(exchange, sent.item, code);
                         }
                         code => self.fail_refused(server, &sent.item, code),
                     }

@@ -61,6 +61,7 @@ impl Run<'_> {
         let driver = Driver::on(socket, settings.largest_config().max_datagram_len(), loss, self.stop.clone());
         let mut driver = driver.and_then(Driver::hearing_icmp).map_err(fail)?;
         let mut patience = Patience::new(driver.now(), &settings, !self.common.quiet);
+        let mut took = Duration::ZERO;
         loop {
             let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
             if self.uses_pipe {
@@ -73,14 +74,22 @@ impl Run<'_> {
             let mut client = SessionClient::new(contact, settings, exchange, asked, finished, progress());
             driver.run(&mut client).map_err(fail)?;
             match client.turned_away(driver.now()).filter(|_| !self.uses_pipe) {
-                Some(again) => patience = again,
+                Some(again) => {
+                    patience = again;
+                    asked = requests()?;
+                }
                 None => {
+                    took = took.saturating_add(client.took());
                     let failure = client.failure(driver.network_error());
-                    let (was_stopped, took) = (client.was_stopped(), client.took());
-                    return Ok(Done { requests: client.into_requests(), failure, was_stopped, took });
+                    let (was_stopped, has_given_up) = (client.was_stopped(), client.has_given_up());
+                    let mut requests = client.into_requests();
+                    if !(has_given_up && requests.need_another_connection()) {
+                        return Ok(Done { requests, failure, was_stopped, took });
+                    }
+                    patience = Patience::new(driver.now(), &settings, !self.common.quiet);
+                    asked = requests;
                 }
             }
-            asked = requests()?;
         }
     }
 }

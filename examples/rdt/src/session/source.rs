@@ -107,6 +107,16 @@ pub(super) fn goes_on(name: &str, offset: u64, length: u64, place: &str) -> Stri
     format!("\"{name}\" goes on at {} %: {} are {place}", percent(offset, length), HumanBytes(offset))
 }
 
+/// `place` had a part of the file, which is gone now that its transfer was about to go on.
+pub(super) fn begins_again(name: &str, place: &str) -> String {
+    format!("\"{name}\" begins again: what was {place} of it is gone")
+}
+
+/// The file went on with what `place` had of it, and the whole is another content.
+pub(super) fn differs(name: &str, place: &str) -> String {
+    format!("\"{name}\" is sent again from its start: what was {place} of it differs")
+}
+
 fn is_there(name: &str, skip: Skip) -> String {
     let why = match skip {
         Skip::Nothing => ", and is stored again: --update skips such files",

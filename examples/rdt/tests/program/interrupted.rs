@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 /// 25 MB/s: so a file of some 32 MB is still in transfer when a test acts.
-const RATE: [&str; 2] = ["--rate", "200M"];
+pub(crate) const RATE: [&str; 2] = ["--rate", "200M"];
 
 /// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Put,
     Get,
 }
@@ -27,7 +27,7 @@ enum Killed {
 
 impl Way {
     /// The file of the sender, and the file of the receiver.
-    fn files(self, place: &Place) -> [PathBuf; 2] {
+    pub(crate) fn files(self, place: &Place) -> [PathBuf; 2] {
         let files = [place.client("a"), place.server("a")];
         match self {
             Self::Put => files,
@@ -71,7 +71,7 @@ fn expect_no_part(folder: &Path) {
 }
 
 /// The bytes that moved, as the client prints them: "…: 1.25 MiB in …".
-fn moved(said: &str) -> u64 {
+pub(crate) fn moved(said: &str) -> u64 {
     let line = said.lines().find(|line| line.starts_with("stored") || line.starts_with("received"));
     let line = line.unwrap_or_else(|| panic!("no result in {said}"));
     let amount = line.rsplit_once("\": ").unwrap_or_else(|| line.rsplit_once(": ").unwrap()).1;
@@ -207,7 +207,7 @@ fn a_put_goes_on_while_its_first_attempt_is_flushed() {
 }
 
 /// Kills the client of a transfer once the receiver has some more than eight blocks, which are compared together.
-fn leave_part(way: Way, place: &Place, server: &Server) {
+pub(crate) fn leave_part(way: Way, place: &Place, server: &Server) {
     let [_, target] = way.files(place);
     let client = way.start(place, server, &RATE);
     wait_until(|| part_bytes(target.parent().unwrap()) >= 9 * MIB);

@@ -31,6 +31,8 @@ mod limits;
 mod lists;
 #[cfg(target_os = "linux")]
 mod log_file;
+#[cfg(target_os = "linux")]
+mod lost_parts;
 mod many_clients;
 #[cfg(target_os = "linux")]
 mod one_event;

@@ -274,7 +274,10 @@ impl Place {
     }
 
     pub(crate) fn put(&self, file: &Path, server: &str, options: &[&str]) -> Running {
-        let mut command = program();
+        self.put_with(program(), file, server, options)
+    }
+
+    pub(crate) fn put_with(&self, mut command: Command, file: &Path, server: &str, options: &[&str]) -> Running {
         command.arg("put").arg(file).arg(server).args(options);
         Running::start(command)
     }

@@ -138,7 +138,7 @@ impl Tree {
 
     /// Prepares to store a file. With `reserve`, its bytes count in the space of unfinished uploads of this host.
     ///
-    /// If the bytes before the offset are not there, the error is a [`Gone`], of which [`storage_error`] makes its own code.
+    /// If the bytes before the offset are not there, the error is a [`Gone`], which has a [`storage_error`] of its own.
     pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
         Incoming::create(self, want, reserve)
     }

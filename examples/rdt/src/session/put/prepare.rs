@@ -5,6 +5,7 @@
 //!               │                  ↑          ├──→ the same, and to be skipped
 //!               │                  └─ STAT ───┘    the same, as far as blocks tell: with its digest
 //!               └── nothing to save ─────────────────→ Ready
+//! Reopening ───────────────────────────────────────────→ Ready, from its start
 //! ```
 
 use super::{Item, Put};
@@ -14,8 +15,9 @@ use crate::messages::{self, to_stderr};
 use crate::session::chunk::Chunk;
 use crate::session::client::ClientExchange;
 use crate::session::skip::Skip;
-use crate::session::source::{Placed, Source, compare, open, place};
+use crate::session::source::{Placed, Source, begins_again, compare, differs, open, place};
 use rdt_proto::files::{BLOCK_BYTES, Flags};
+use rdt_proto::ftp::ErrorCode;
 use std::io;
 
 /// The number of files that are opened ahead.
@@ -32,6 +34,8 @@ pub(super) enum Reply {
 
 pub(super) enum State {
     Opening(Call<Result<Chunk, String>>),
+    /// It is sent from its start, whatever the server has.
+    Reopening(Call<Result<Chunk, String>>),
     Opened(Chunk),
     Asked(u32, Chunk, Compared),
     Placing(Call<Result<Placed, String>>),
@@ -70,6 +74,22 @@ impl Put {
         opened
     }
 
+    /// Sends a file once more that was refused with this code because of what the server had of it. If that is gone,
+    /// the server is asked once what it has now.
+    pub(super) fn send_anew(&mut self, exchange: &ClientExchange, item: Item, code: ErrorCode) {
+        let is_gone = code == ErrorCode::PrefixGone;
+        if self.outcomes.explains() {
+            to_stderr(if is_gone { begins_again(&item.path, "there") } else { differs(&item.path, "there") });
+        }
+        self.done -= item.length;
+        let source = item.source.clone();
+        let call = exchange.disk().call(Work::Read, move || open(&source));
+        let asks = is_gone && self.gone.insert(item.path.clone());
+        let state = if asks { State::Opening(call) } else { State::Reopening(call) };
+        // It comes before its folder, whose time is set behind the files in it.
+        self.next.push_front((item, state));
+    }
+
     /// Takes the results of the disk and of the server, and asks what the server has of the files that are open.
     pub(super) fn move_on(&mut self, exchange: &mut ClientExchange) -> bool {
         let can_ask =
@@ -101,6 +121,11 @@ impl Put {
             State::Opening(mut call) => match call.take().map(flatten) {
                 None => Moved::Waits(State::Opening(call)),
                 Some(Ok(chunk)) => self.ask(exchange, item, chunk),
+                Some(Err(why)) => Moved::Fails(why),
+            },
+            State::Reopening(mut call) => match call.take().map(flatten) {
+                None => Moved::Waits(State::Reopening(call)),
+                Some(Ok(chunk)) => Moved::Moves(State::Ready(chunk)),
                 Some(Err(why)) => Moved::Fails(why),
             },
             State::Opened(chunk) => self.ask(exchange, item, chunk),
