@@ -218,7 +218,10 @@ impl FileServer {
                 Some(ErrorCode::TooLarge)
             } else if !is_allowed {
                 Some(ErrorCode::NameNotAllowed)
-            } else if flags.is_beyond_this_version() || length.is_some_and(|length| offset > length) {
+            } else if flags.is_beyond_this_version()
+                || length.is_some_and(|length| offset > length)
+                || kind == FileKind::Folder && length.unwrap_or(offset) > 0
+            {
                 Some(ErrorCode::Malformed)
             } else {
                 None

@@ -137,6 +137,21 @@ fn content_of_another_length_is_refused() {
     }
 }
 
+/// Regression: it was refused as if its content had another digest.
+#[test]
+fn a_folder_with_a_length_is_malformed() {
+    for (length, offset, is_refused) in [(Some(0), 0, false), (None, 0, false), (Some(5), 0, true), (None, 5, true)] {
+        let (flags, metadata) = (Flags::REPLACE, Metadata::default());
+        let put = SessionMessage::Put { flags, kind: FileKind::Folder, metadata, length, offset, path: path() };
+        let answer = match is_refused {
+            true => SessionMessage::Error { number: 0, code: ErrorCode::Malformed },
+            false => SessionMessage::Confirm { number: 0 },
+        };
+        let (ended, sent) = server_after(FileServerConfig::default(), bytes(&[VERSION, put]));
+        assert_eq!((ended, sent), (None, bytes(&[VERSION, answer])), "{length:?} {offset}");
+    }
+}
+
 /// A client that goes on after ERROR would be read for ever.
 #[test]
 fn the_content_of_a_refused_put_is_dropped_up_to_a_limit() {

@@ -259,7 +259,8 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
             Some(CloseReason::Reset { code }) => Outcome::Aborted(code.into()),
             _ => Outcome::Lost,
         },
-        (Err(Failure::Invalid), ..) => Outcome::Refused(ErrorCode::DigestMismatch),
+        (Err(Failure::Length), ..) => Outcome::Refused(ErrorCode::Malformed),
+        (Err(Failure::DigestMismatch), ..) => Outcome::Refused(ErrorCode::DigestMismatch),
         // The content has begun.
         (Err(Failure::Storage(error, _)), Kind::Sent, _) if bytes > 0 => Outcome::StorageFailed(*error),
         (Err(Failure::Storage(error @ StorageError::Failed, _)), Kind::Sent, _) => Outcome::StorageFailed(*error),
@@ -269,7 +270,7 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
     let (stored_as, error) = match &result {
         Ok(stored_as) => (stored_as.as_deref(), None),
         Err(Failure::Storage(_, text) | Failure::Uncertain(_, text)) => (None, Some(text.as_str())),
-        Err(Failure::Interrupted | Failure::Invalid) => (None, None),
+        Err(Failure::Interrupted | Failure::Length | Failure::DigestMismatch) => (None, None),
     };
     let command = match kind {
         Kind::Received => "put",

@@ -19,7 +19,8 @@ pub struct PutRequest<'a> {
     /// The length in bytes; `None` if it is not known yet.
     pub length: Option<u64>,
     /// The position at which the content begins: 0, or a border of the peaks in a [`Status`](crate::files::Status) with
-    /// which the file begins.
+    /// which the file begins. If the server no longer has what is before it, the PUT is refused as
+    /// [`ErrorCode::PrefixGone`]: repeat it at 0.
     pub offset: u64,
     /// [`Flags::REPLACE`] and [`Flags::KEEP`].
     pub flags: Flags,

@@ -51,8 +51,10 @@ pub(crate) enum Failure {
     Uncertain(StorageError, String),
     /// The peer has cancelled it, or has gone.
     Interrupted,
-    /// It is not what was announced.
-    Invalid,
+    /// It is shorter or longer than announced.
+    Length,
+    /// It has another digest.
+    DigestMismatch,
 }
 
 /// A session with its storage.

@@ -100,7 +100,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             let bytes = receiving.file.taken();
             receiving.file.discard(cause);
             let failure = receiving.failure.unwrap_or(match cause {
-                Cause::Invalid => Failure::Invalid,
+                Cause::Invalid => Failure::Length,
                 Cause::Interrupted | Cause::Storage => Failure::Interrupted,
             });
             self.end(Kind::Received, receiving.about, Err(failure), bytes);
@@ -129,7 +129,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 let kind = storage_error(&error);
                 (Committed::Uncertain(kind), Err(Failure::Uncertain(kind, error_text(&error))))
             }
-            Err(NotStored::DigestMismatch) => (Committed::Failed(StorageError::DigestMismatch), Err(Failure::Invalid)),
+            Err(NotStored::DigestMismatch) => {
+                (Committed::Failed(StorageError::DigestMismatch), Err(Failure::DigestMismatch))
+            }
         };
         self.end(Kind::Received, about, result, bytes);
         self.session.handle_committed(committed).is_ok()
