@@ -332,5 +332,6 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
