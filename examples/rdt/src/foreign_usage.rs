@@ -1,6 +1,8 @@
 //! What to write instead of the commands, options and orders of `scp`, `cp`, `rsync` and `ls`.
 
+use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
+use crate::shell_words::command as command_of;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -35,8 +37,9 @@ pub(crate) fn option(command: &str, option: &str) -> Option<String> {
         ("put" | "get", "-C" | "-z" | "--compress") => "nothing is compressed; leave it out",
         ("put" | "get", "-l" | "--bwlimit") => "write --rate, as in --rate 20M (bits per second)",
         ("put", "-o" | "--output") => "write --name for the path at the server",
-        ("get", "-n" | "--name") => "write --output for the place on this machine",
-        ("put" | "get" | "ls", "-P" | "-p" | "--port") => "write HOST:PORT",
+        ("put" | "get", "-n" | "--dry-run") => "rdt ls HOST lists what is there, and nothing is tried without effect",
+        ("get", "--name") => "write --output for the place on this machine",
+        ("put" | "get" | "ls" | "load" | "bench", "-P" | "-p" | "--port") => "write HOST:PORT",
         ("put" | "get" | "ls", "-i") => "there are no keys and no passwords; leave it out",
         ("put" | "get" | "ls" | "serve", "-q") => "write --quiet",
         ("ls", "-l" | "-a" | "-h" | "-A" | "-1") => "lengths, times and hidden files are listed anyway",
@@ -49,90 +52,143 @@ pub(crate) fn option(command: &str, option: &str) -> Option<String> {
 }
 
 /// What is missing beside the only word of `put`.
-pub(crate) fn beside_word_of_put(word: &str) -> String {
-    if is_server(word) {
-        return format!("the file is missing: write rdt put FILE {word}");
+pub(crate) fn beside_word_of_put(word: &str, name: Option<&str>) -> String {
+    let option = name.map(|name| ("--name", name));
+    if is_server(word) || server_address::is_url(word) {
+        return format!("the file is missing: write {}", command_of("put", ["FILE", word], option));
     }
-    "the server is missing: give FILE ADDR".into()
+    if word == "-" {
+        let option = option.or(Some(("--name", "NAME")));
+        return format!("the server is missing: write {}", command_of("put", [word, "HOST"], option));
+    }
+    if is_here(word) {
+        return format!("the server is missing: write {}", command_of("put", [word, "HOST"], option));
+    }
+    let place = of_ls(word).map(|(host, path)| (host.to_owned(), path.to_owned())).or_else(|| of_scp(word));
+    match place {
+        Some((host, path)) => {
+            let (url, get) = (server_address::url(&host, &path), command_of("get", [&*path, &*host], None));
+            format!("the file is missing: write rdt put FILE {url}, or to fetch, {get}")
+        }
+        None => {
+            let put = command_of("put", ["FILE", word], option);
+            format!("{word} is not on this machine: if it is the server, write {put}")
+        }
+    }
 }
 
 /// What is missing beside the only word of `get`, which is no URL.
-pub(crate) fn beside_word_of_get(word: &str) -> String {
-    match of_scp(word) {
-        _ if is_server(word) => {
-            format!("the name is missing: write rdt get NAME {word} (rdt ls {word} shows them, and . is everything)")
-        }
-        Some((host, path)) => format!("the server comes last: write rdt get {path} {host}"),
-        None => "the server is missing: give NAME ADDR, or rdt://host:port/name".into(),
+pub(crate) fn beside_word_of_get(word: &str, output: Option<&str>) -> String {
+    let get = |name: &str, host: &str| command_of("get", [name, host], to(output));
+    if is_server(word) {
+        let list = command_of("ls", [word], None);
+        return format!("the name is missing: write {} ({list} shows them, and . is everything)", get("NAME", word));
+    }
+    let place = of_ls(word).map(|(host, path)| (host.to_owned(), path.to_owned())).or_else(|| of_scp(word));
+    match place {
+        Some((host, path)) => format!("the server comes last: write {}", get(&path, &host)),
+        None => format!("a name and a server are needed: write {}, or {}", get(word, "HOST"), get("NAME", word)),
     }
 }
 
 /// What is wrong with the order of the words of `put`, if it is that of another program: the server comes last.
 ///
 /// The last word may be the name of a host, so it is looked up if the others suggest that it is none.
-pub(crate) fn order_of_put(words: &[String]) -> Option<String> {
-    let [first, .., last] = words else { return None };
-    let is_here = |word: &str| word == "-" || Path::new(word).symlink_metadata().is_ok();
-    let is_suspect = match is_here(first) {
-        true => is_here(last),
-        false => is_here(last) || is_server(first) || of_scp(first).is_some(),
-    };
-    if !is_suspect || is_known(last) {
+pub(crate) fn order_of_put(words: &[String], name: Option<&str>) -> Option<String> {
+    let [files @ .., last] = words else { return None };
+    let first = files.first()?;
+    let option = name.map(|name| ("--name", name));
+    let put = |files: &[String], host: &str| command_of("put", texts(files).chain([host]), option);
+    if is_here(first) {
+        let is_suspect = is_here(last) && !is_known(last);
+        return is_suspect.then(|| format!("the server comes last, and {}: write {}", none(last), put(words, "HOST")));
+    }
+    let may_be_server = ServerAddress::parse(last).is_ok();
+    if is_known(last) {
         return None;
     }
-    if !is_here(first) {
-        return match of_scp(first) {
-            Some((host, path)) => {
-                Some(format!("put sends files: to fetch, write rdt get {path} {host} --output {last}"))
-            }
-            None if is_server(first) || is_known(first) => Some(last_comes(&words[1..], first)),
-            None => Some(format!("{first} is not here, and the server is missing: it comes last")),
-        };
+    if of_scp(first).is_some() {
+        let get = instead(files, Some(last));
+        return Some(format!("put sends files, and {first} is not on this machine: to fetch, write {get}"));
     }
-    Some(format!("the server comes last, and {last} is on this machine: write rdt put {} HOST", words.join(" ")))
-}
-
-fn last_comes(files: &[String], server: &str) -> String {
-    format!("the server comes last: write rdt put {} {server}", files.join(" "))
+    if (may_be_server || is_here(last)) && (is_server(first) || is_known(first)) {
+        return Some(format!("the server comes last: write {}", put(&words[1..], first)));
+    }
+    if is_here(last) {
+        return Some(format!("{first} is not on this machine, and the server is missing: it comes last"));
+    }
+    may_be_server.then(|| {
+        let taken = "which is in the place of the server";
+        format!("{first} is not on this machine, and no address is known for {last}, {taken}")
+    })
 }
 
 /// The same for `get`.
-pub(crate) fn order_of_get(words: &[String]) -> Option<String> {
+pub(crate) fn order_of_get(words: &[String], output: Option<&str>) -> Option<String> {
     let [names @ .., last] = words else { return None };
     let first = names.first()?;
-    let is_here = Path::new(last).symlink_metadata().is_ok();
-    if !is_here && !is_server(first) && of_scp(first).is_none() || is_known(last) {
+    let host = of_scp(first).map(|(host, _)| host);
+    let is_place = is_place(last);
+    if server_address::is_url(first) {
+        let is_place = is_place || is_here(last) && !is_known(last);
+        let get = command_of("get", [&**first], to(output.or(Some(last))));
+        return (is_place && names.len() == 1).then(|| format!("a URL names the server already: write {get}"));
+    }
+    if !is_place && !is_here(last) && !is_server(first) && host.is_none() || is_known(last) {
         return None;
     }
-    if is_server(first) && !is_here {
-        let names = [&names[1..], std::slice::from_ref(last)].concat().join(" ");
-        return Some(format!("the server comes last: write rdt get {names} {first}"));
+    if names.len() == 1 && is_server(first) && is_place {
+        let get = command_of("get", ["NAME", first], to(output.or(Some(last))));
+        return Some(format!("the name is missing: write {get}"));
     }
-    if names.len() == 1 && is_server(first) {
-        return Some(format!("the name is missing: write rdt get NAME {first} --output {last}"));
+    if is_server(first) && !is_place && (names.len() == 1 || !Path::new(last).is_dir()) {
+        let get = command_of("get", texts(&words[1..]).chain([&**first]), to(output));
+        return Some(format!("the server comes last: write {get}"));
     }
-    Some(instead_of_place(names, last))
+    let get = instead(names, output.or(Some(last)));
+    match host {
+        Some(host) if names.iter().filter_map(|name| of_scp(name)).any(|(other, _)| other != host) => {
+            Some(format!("one server at a time, and it comes last: write {get}"))
+        }
+        // A name may have a colon, and then the last word is a host that is not known now.
+        Some(host) if !is_place && !is_here(last) && !is_known(&host) => {
+            let unknown = format!("no address is known for {last}, which is in the place of the server");
+            Some(format!("{unknown}: check the name and the network, or if the server is {host}, write {get}"))
+        }
+        _ if !is_place && output.is_some() => None,
+        _ => Some(format!("the server comes last, and {}: write {get}", none(last))),
+    }
 }
 
-/// What to write instead of `host:path place`, `host path place` and `path place`.
-pub(crate) fn instead_of_place(names: &[String], place: &str) -> String {
+/// Why a word is no server.
+fn none(place: &str) -> String {
+    match (is_place(place) || ServerAddress::parse(place).is_err(), is_here(place)) {
+        (true, true) if place != "-" => format!("{place} is on this machine"),
+        (true, _) => format!("{place} is none"),
+        (false, true) => format!("no address is known for {place}, which is on this machine"),
+        (false, false) => format!("no address is known for {place}"),
+    }
+}
+
+/// The command to write instead of `host:path`, `host path` and `path`, for one server.
+fn instead(names: &[String], output: Option<&str>) -> String {
     let (host, paths) = host_and_paths(names);
-    format!("the server comes last, and {place} is none: write rdt get {paths} {host} --output {place}")
+    command_of("get", paths.iter().map(|path| &**path).chain([&*host]), to(output))
 }
 
 /// The host and the paths in words without their destination.
-fn host_and_paths(words: &[String]) -> (&str, String) {
+fn host_and_paths(words: &[String]) -> (String, Vec<String>) {
     let of_scp: Option<Vec<_>> = words.iter().map(|word| of_scp(word)).collect();
-    if let Some(all) = of_scp.filter(|all| all.windows(2).all(|pair| pair[0].0 == pair[1].0))
-        && let Some((host, _)) = all.first()
+    if let Some(all) = of_scp
+        && let Some((host, _)) = all.first().cloned()
     {
-        return (host, all.iter().map(|(_, path)| *path).collect::<Vec<_>>().join(" "));
+        // A command has one server.
+        return (host.clone(), all.into_iter().filter(|(other, _)| *other == host).map(|(_, path)| path).collect());
     }
     match words {
-        [server, paths @ ..] if is_server(server) && !paths.is_empty() => (server, paths.join(" ")),
-        [path] => ("HOST", path.clone()),
-        [paths @ .., host] => (host, paths.join(" ")),
-        [] => ("HOST", String::new()),
+        [server, paths @ ..] if is_server(server) && !paths.is_empty() => (server.clone(), paths.to_vec()),
+        [paths @ .., host] if !paths.is_empty() && !is_here(host) => (host.clone(), paths.to_vec()),
+        paths => ("HOST".into(), paths.to_vec()),
     }
 }
 
@@ -149,7 +205,27 @@ pub(crate) fn order_of_ls(server: &str, others: &[String]) -> Option<String> {
     };
     let path = path.trim_start_matches("./").trim_start_matches('/');
     let path = if path == "." { "" } else { path };
-    Some(format!("a path stands behind its server: write rdt ls {}/{path}", host.trim_end_matches('/')))
+    let path = if server_address::is_url(host) { server_address::encode(path) } else { path.into() };
+    let list = command_of("ls", [&*format!("{}/{path}", host.trim_end_matches('/'))], None);
+    Some(format!("a path stands behind its server: write {list}"))
+}
+
+fn to(output: Option<&str>) -> Option<(&str, &str)> {
+    output.map(|output| ("--output", output))
+}
+
+fn texts(words: &[String]) -> impl Iterator<Item = &str> {
+    words.iter().map(String::as_str)
+}
+
+fn is_here(word: &str) -> bool {
+    word == "-" || Path::new(word).symlink_metadata().is_ok()
+}
+
+/// Whether the word can be no server, but a place on this machine, or the standard output.
+fn is_place(word: &str) -> bool {
+    let starts_so = ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start));
+    matches!(word, "-" | "." | "..") || starts_so || word.ends_with('/') && !server_address::is_url(word)
 }
 
 /// Whether the word can hardly be the name of a file: an address with a port, one of numbers, or this machine.
@@ -165,9 +241,15 @@ fn is_known(word: &str) -> bool {
     server_address::is_url(word) || ServerAddress::parse(word).is_ok_and(|address| address.resolve().is_ok())
 }
 
+/// The host and the path of `host/path`, if the host can hardly be a folder.
+fn of_ls(word: &str) -> Option<(&str, &str)> {
+    let (host, path) = word.split_once('/')?;
+    (is_server(host) && !path.is_empty()).then_some((host, path))
+}
+
 /// The host and the path of `host:path` or `user@host:path`. Servers have no users, and paths begin in their folder.
-fn of_scp(word: &str) -> Option<(&str, &str)> {
-    if server_address::is_url(word) || is_server(word) {
+fn of_scp(word: &str) -> Option<(String, String)> {
+    if server_address::is_url(word) || is_server(word) || of_ls(word).is_some() {
         return None;
     }
     // A port may stand between them.
@@ -176,8 +258,10 @@ fn of_scp(word: &str) -> Option<(&str, &str)> {
     let end = with_port.or(ends.first().copied())?;
     let (host, path) = (word.get(..end)?, word.get(end + 1..)?);
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let path = path.trim_start_matches("~/").trim_start_matches('/');
-    (!host.is_empty() && !host.contains('/')).then_some((host, if path.is_empty() { "." } else { path }))
+    let path = path.trim_start_matches("~/");
+    let path = remote_path::plain(path).unwrap_or_else(|| path.trim_start_matches('/').to_owned());
+    let path = if path.is_empty() { ".".into() } else { path };
+    (!host.is_empty() && !host.contains('/')).then(|| (host.to_owned(), path))
 }
 
 #[cfg(test)]
@@ -192,10 +276,20 @@ mod tests {
         for name in ["host", "a.txt", "host:path", "user@host:path", ":7000", "rdt://host:7000/a"] {
             assert!(!is_server(name), "{name}");
         }
-        assert_eq!(of_scp("user@host:~/a/b"), Some(("host", "a/b")));
-        assert_eq!(of_scp("host:"), Some(("host", ".")));
-        assert_eq!(of_scp("host:7000:a:b"), Some(("host:7000", "a:b")));
-        assert_eq!(of_scp("a/b:c"), None);
+        for (word, expected) in [
+            ("user@host:~/a/b", Some(("host", "a/b"))),
+            ("host:", Some(("host", "."))),
+            ("host:/", Some(("host", "."))),
+            ("host:../a//b/", Some(("host", "a/b"))),
+            ("host:7000:a:b", Some(("host:7000", "a:b"))),
+            ("localhost:7000/a", None),
+            ("a/b:c", None),
+        ] {
+            let found = of_scp(word);
+            assert_eq!(found.as_ref().map(|(host, path)| (&**host, &**path)), expected, "{word}");
+        }
+        assert_eq!(of_ls("localhost:7000/a/b"), Some(("localhost:7000", "a/b")));
+        assert_eq!(of_ls("folder/a"), None);
     }
 
     #[test]
@@ -203,13 +297,14 @@ mod tests {
         for (words, host, paths) in [
             ("host:a", "host", "a"),
             ("host:a host:b", "host", "a b"),
-            ("host:a other:b", "other:b", "host:a"),
+            ("host:a other:b host:c", "host", "a c"),
             ("a b host", "host", "a b"),
             ("10.0.0.1:7000 a b", "10.0.0.1:7000", "a b"),
             ("a", "HOST", "a"),
         ] {
             let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
-            assert_eq!(host_and_paths(&words), (host, paths.to_owned()), "{words:?}");
+            let paths = paths.split(' ').map(str::to_owned).collect();
+            assert_eq!(host_and_paths(&words), (host.to_owned(), paths), "{words:?}");
         }
     }
 }

@@ -40,7 +40,7 @@
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `serve_args`, `transfer_args`, `common_args`, `usage` | the command line |
 //! | `foreign_usage` | what to write instead of the words of `scp`, `cp` and `ls` |
-//! | `server_address`, `remote_path` | the address of a server, a path there |
+//! | `server_address`, `remote_path`, `shell_words` | the address of a server, a path there, commands to paste |
 //! | `generated` | completions of shells, and manual pages |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
 //! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
@@ -116,6 +116,7 @@ mod server_address;
 mod service_manager;
 mod session;
 mod settings;
+mod shell_words;
 mod signals;
 mod socket;
 mod socket_tcp;

@@ -1,5 +1,6 @@
 //! A path at a server, as the user writes it.
 
+use crate::shell_words::word;
 use rdt_proto::files::{FilePath, FilePathBox, PathError};
 
 /// Reads a path. The error says which part is wrong, and what to write instead.
@@ -21,13 +22,13 @@ fn explain(text: &str, error: PathError) -> String {
         _ => return error.to_string(),
     };
     match plain(text) {
-        Some(path) => format!("{why}: write {path}"),
+        Some(path) => format!("{why}: write {}", word(&path)),
         None => why,
     }
 }
 
 /// The path without what is wrong in it.
-fn plain(text: &str) -> Option<String> {
+pub(crate) fn plain(text: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in text.split('/') {
         match part {
@@ -51,6 +52,7 @@ mod tests {
             ("", "the path is empty"),
             ("/", "the path begins in the folder of the server, and not with /"),
             ("/etc/passwd", "the path begins in the folder of the server, and not with /: write etc/passwd"),
+            ("a b//c", "// has no place in a path: write 'a b/c'"),
             ("a//b", "// has no place in a path: write a/b"),
             ("..", ".. has no place in a path: the path begins in the folder of the server"),
             ("../a", ".. has no place in a path: the path begins in the folder of the server: write a"),

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
 use crate::server_address;
 use crate::settings;
+use crate::shell_words;
 use clap::Args;
 use ipnet::IpNet;
 use rdt_proto::ftp::ServerConfig;
@@ -110,7 +111,10 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.others.first() {
-            Some(folder) => Err(format!("the folder needs --root: write rdt serve --root {}", folder.display())),
+            Some(folder) => {
+                let serve = shell_words::command("serve", [], Some(("--root", &folder.to_string_lossy())));
+                Err(format!("the folder needs --root: write {serve}"))
+            }
             None => Ok(()),
         }
     }

@@ -8,6 +8,7 @@
 //! In a URL, `%` and two digits stand for a byte (RFC 3986 §2.1), and `%25` for the `%` of a zone (RFC 6874 §2).
 
 use crate::remote_path;
+use crate::shell_words::word;
 use rdt_proto::files::FilePathBox;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -64,11 +65,11 @@ impl ServerAddress {
         if let Some(hint) = of_scp(authority) {
             return Err(hint);
         }
-        if authority.contains('/') {
-            return Err(format!("a path needs rdt:// in front: write rdt://{authority}"));
+        if let Some((host, path)) = authority.split_once('/') {
+            return Err(format!("a path needs rdt:// in front: write {}", url(host, path)));
         }
         if let Some(host) = authority.strip_suffix(':').filter(|host| !host.contains(':')) {
-            return Err(format!("no port follows the colon: write {host}"));
+            return Err(format!("no port follows the colon: write {}", word(host)));
         }
         let (host, port) = split(authority, is_url)?;
         if is_number(&host) {
@@ -101,7 +102,7 @@ impl ServerAddress {
     /// The unspecified address is for listening only. A datagram to it may reach this host, but the answer comes from
     /// another address and is ignored.
     pub(crate) fn resolve(&self) -> Result<Vec<SocketAddr>, String> {
-        let explain = |why: &str| format!("cannot use the address {self}: {why}");
+        let explain = |why: &str| format!("cannot use {self} as the server: {why}");
         let addresses = resolve(&self.host, self.port).map_err(|why| explain(&why))?;
         if addresses.iter().any(|address| address.ip().to_canonical().is_unspecified()) {
             return Err(explain("it names no host; for this one, give 127.0.0.1 or ::1"));
@@ -131,6 +132,23 @@ impl Display for ServerAddress {
 /// Whether the text is a URL, and not the name of a file.
 pub(crate) fn is_url(text: &str) -> bool {
     text.contains("://")
+}
+
+/// The URL of a path at a host, as a word of a shell.
+pub(crate) fn url(host: &str, path: &str) -> String {
+    word(&format!("{SCHEME}{host}/{}", encode(path))).into_owned()
+}
+
+/// A path as it stands in a URL: what has a meaning there, and a blank, is a `%` and two digits.
+pub(crate) fn encode(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for char in path.chars() {
+        match char {
+            ' ' | '%' | '?' | '#' => encoded.push_str(&format!("%{:02X}", u32::from(char))),
+            char => encoded.push(char),
+        }
+    }
+    encoded
 }
 
 /// Checks the form of an address to listen on.
@@ -173,12 +191,14 @@ fn of_scp(text: &str) -> Option<String> {
     let path = path.trim_start_matches('/').trim_start_matches("~/");
     match (user, is_port) {
         _ if !is_simple => None,
-        (Some(user), true) => Some(format!("there are no users, so that {user}@ has no place: write {place}")),
+        (Some(user), true) => Some(format!("there are no users, so that {user}@ has no place: write {}", word(place))),
         (Some(user), false) => Some(format!(
-            "there are no users, so that {user}@ has no place, and a path needs a URL: write rdt://{host}/{path}"
+            "there are no users, so that {user}@ has no place, and a path needs a URL: write {}",
+            url(host, path)
         )),
         (None, false) => {
-            Some(format!("{path:?} is not a port from 1 to 65535, and a path needs a URL: write rdt://{host}/{path}"))
+            let url = url(host, path);
+            Some(format!("{path:?} is not a port from 1 to 65535, and a path needs a URL: write {url}"))
         }
         (None, true) => None,
     }
@@ -327,6 +347,8 @@ mod tests {
             ("host:65536", "\"65536\" is not a port from 1 to 65535"),
             ("host/a", "a path needs rdt:// in front: write rdt://host/a"),
             ("host:1/a", "a path needs rdt:// in front: write rdt://host:1/a"),
+            ("host/a b?", "a path needs rdt:// in front: write 'rdt://host/a%20b%3F'"),
+            ("host:*.jpg", "\"*.jpg\" is not a port from 1 to 65535, and a path needs a URL: write 'rdt://host/*.jpg'"),
             ("user@host", "there are no users, so that user@ has no place: write host"),
             ("u@host:7", "there are no users, so that u@ has no place: write host:7"),
             ("u@host:a/b", "there are no users, so that u@ has no place, and a path needs a URL: write rdt://host/a/b"),
@@ -364,7 +386,8 @@ mod tests {
             assert_eq!((address.ip().to_string().as_str(), address.scope_id()), ("fe80::1", 1), "{text}");
         }
         let none = ServerAddress::parse("[fe80::1%none]:1").unwrap().first();
-        let expected = "cannot use the address [fe80::1%none]:1: this machine has no network interface \"none\" for it";
+        let expected =
+            "cannot use [fe80::1%none]:1 as the server: this machine has no network interface \"none\" for it";
         assert_eq!(none, Err(expected.into()));
         let missing = ServerAddress::parse("[fe80::1]:1").unwrap().first();
         assert!(missing.unwrap_err().ends_with("needs the network interface, as in [fe80::1%eth0]"));

@@ -7,8 +7,9 @@ use crate::server_address::{self, ServerAddress};
 use crate::session::Skip;
 use clap::Args;
 use rdt_proto::files::FilePathBox;
+use std::borrow::Cow;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 #[command(override_usage = "rdt put [OPTIONS] <FILE>... <ADDR>")]
@@ -140,8 +141,10 @@ impl PutArgs {
     pub(crate) fn request(&self) -> Result<PutRequest, String> {
         self.choice.check()?;
         let (server, files) = match self.words.as_slice() {
-            [] => return Err(foreign_usage::beside_word_of_put("")),
-            [word] => return Err(foreign_usage::beside_word_of_put(&word.to_string_lossy())),
+            [] => return Err("the file and the server are missing".into()),
+            [word] => {
+                return Err(foreign_usage::beside_word_of_put(&word.to_string_lossy(), self.name_text().as_deref()));
+            }
             [files @ .., server] => (server.to_string_lossy(), files),
         };
         let address = ServerAddress::parse(&server).map_err(|why| invalid(&server, &why))?;
@@ -164,7 +167,12 @@ impl PutArgs {
     /// Checks the words. The system is asked for the last one if it may be no server.
     pub(crate) fn check(&self) -> Result<(), String> {
         let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        foreign_usage::order_of_put(&words).map_or_else(|| self.request().map(drop), Err)
+        foreign_usage::order_of_put(&words, self.name_text().as_deref()).map_or_else(|| self.request().map(drop), Err)
+    }
+
+    /// What the user has given as --name, up to a slash at the end.
+    fn name_text(&self) -> Option<String> {
+        self.name.as_ref().map(|name| format!("{}{}", name.path, if name.is_folder { "/" } else { "" }))
     }
 }
 
@@ -181,11 +189,8 @@ impl GetArgs {
                 let name = server.name().ok_or("the URL has no name of a file: give rdt://host:port/name")?.clone();
                 (vec![name], server)
             }
-            [] => return Err(foreign_usage::beside_word_of_get("")),
-            [word] => return Err(foreign_usage::beside_word_of_get(word)),
-            [names @ .., place] if is_of_this_machine(place) => {
-                return Err(foreign_usage::instead_of_place(names, place));
-            }
+            [] => return Err("the name and the server are missing".into()),
+            [word] => return Err(foreign_usage::beside_word_of_get(word, self.output_text().as_deref())),
             [names @ .., server] => {
                 if names.iter().any(|name| server_address::is_url(name)) {
                     return Err("a URL names the server already: give it alone".into());
@@ -207,18 +212,17 @@ impl GetArgs {
 
     /// Checks the words. The system is asked for the last one if it may be no server.
     pub(crate) fn check(&self) -> Result<(), String> {
-        foreign_usage::order_of_get(&self.words).map_or_else(|| self.request().map(drop), Err)
+        foreign_usage::order_of_get(&self.words, self.output_text().as_deref())
+            .map_or_else(|| self.request().map(drop), Err)
+    }
+
+    fn output_text(&self) -> Option<Cow<'_, str>> {
+        self.output.as_deref().map(Path::to_string_lossy)
     }
 
     pub(crate) fn writes_to_stdout(&self) -> bool {
         self.output.as_deref().is_some_and(|output| output.as_os_str() == "-")
     }
-}
-
-/// Whether the word can be no server, but a place on this machine.
-fn is_of_this_machine(word: &str) -> bool {
-    let starts_so = ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start));
-    matches!(word, "." | "..") || starts_so || word.ends_with('/') && !server_address::is_url(word)
 }
 
 fn invalid(word: &str, why: &str) -> String {

@@ -172,22 +172,25 @@ const ANSWERS: [Row; 21] = [
     ),
     (
         "put {small} 0.0.0.0:6969",
-        "rdt: cannot use the address 0.0.0.0:6969: it names no host; for this one, give 127.0.0.1 or ::1",
+        "rdt: cannot use 0.0.0.0:6969 as the server: it names no host; for this one, give 127.0.0.1 or ::1",
     ),
-    ("get a [::]:6969", "rdt: cannot use the address [::]:6969: it names no host; for this one, give 127.0.0.1 or ::1"),
+    (
+        "get a [::]:6969",
+        "rdt: cannot use [::]:6969 as the server: it names no host; for this one, give 127.0.0.1 or ::1",
+    ),
     (
         "get a host.invalid:1",
-        "rdt: cannot use the address host.invalid:1: no address is known for this host (*): check the name and \
+        "rdt: cannot use host.invalid:1 as the server: no address is known for this host (*): check the name and \
          the network",
     ),
     (
         "get a [fe80::1]:1",
-        "rdt: cannot use the address [fe80::1]:1: a link-local address needs the network interface, as in \
+        "rdt: cannot use [fe80::1]:1 as the server: a link-local address needs the network interface, as in \
          [fe80::1%eth0]",
     ),
     (
         "get a [fe80::1%none]:1",
-        "rdt: cannot use the address [fe80::1%none]:1: this machine has no network interface \"none\" for it",
+        "rdt: cannot use [fe80::1%none]:1 as the server: this machine has no network interface \"none\" for it",
     ),
     (
         "serve --root {client} --bind {server}",
@@ -213,6 +216,7 @@ impl Setting {
             ("{client}", client),
             ("{small}", path("small")),
             ("{medium}", path("medium")),
+            ("{spaced}", path("two words")),
             ("{server}", self.server.clone()),
             ("{read-only}", self.read_only.clone()),
             ("{full}", self.full.clone()),
@@ -250,6 +254,7 @@ fn check(rows: &[Row], code: i32) {
     std::fs::create_dir(place.server("folder")).unwrap();
     std::fs::create_dir(place.client("there")).unwrap();
     std::fs::write(place.client("small"), "small").unwrap();
+    std::fs::write(place.client("two words"), "small").unwrap();
     std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
     std::fs::write(place.client("a:b"), "small").unwrap();
     let server = place.serve(&["--max-size", "1K", "--no-replace"]);

@@ -3,7 +3,7 @@
 use super::Row;
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-pub(super) const COMMAND_LINES: [Row; 90] = [
+pub(super) const COMMAND_LINES: [Row; 113] = [
     ("go a", "error: unrecognized subcommand 'go'"),
     ("send a", "error: there is no send: write rdt put FILE… HOST"),
     ("cp a host:b", "error: there is no cp: write rdt put FILE… HOST to send, and rdt get NAME… HOST to fetch"),
@@ -24,6 +24,10 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
     ),
     ("put -P 22 {small} 127.0.0.1", "error: there is no -P: write HOST:PORT"),
     ("put -a {client} {closed}", "error: there is no -a: folders, times and permissions come along anyway"),
+    (
+        "put -n {small} {closed}",
+        "error: there is no -n: rdt ls HOST lists what is there, and nothing is tried without effect",
+    ),
     ("put -q {small} {closed}", "error: there is no -q: write --quiet"),
     ("put {small} {closed} -o a", "error: there is no -o: write --name for the path at the server"),
     ("ls -l {closed}", "error: there is no -l: lengths, times and hidden files are listed anyway"),
@@ -34,15 +38,56 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
         "put {small} {client}",
         "error: the server comes last, and {client} is on this machine: write rdt put {small} {client} HOST",
     ),
-    ("put host:a {client}", "error: put sends files: to fetch, write rdt get a host --output {client}"),
     (
-        "get host:a dst.invalid",
-        "error: the server comes last, and dst.invalid is none: write rdt get a host --output dst.invalid",
+        "put host.invalid:a host.invalid:b {client}",
+        "error: put sends files, and host.invalid:a is not on this machine: to fetch, write rdt get a b host.invalid \
+         --output {client}",
     ),
     (
-        "get me@host:a me@host:b dst.invalid",
-        "error: the server comes last, and dst.invalid is none: write rdt get a b host --output dst.invalid",
+        "put none.invalid dst.invalid",
+        "error: none.invalid is not on this machine, and no address is known for dst.invalid, which is in the place of \
+         the server",
     ),
+    ("put rdt://{closed}/a {small}", "error: the server comes last: write rdt put {small} rdt://{closed}/a"),
+    // A name may have a colon.
+    (
+        "get a:b host.invalid",
+        "error: no address is known for host.invalid, which is in the place of the server: check the name and the \
+         network, or if the server is a, write rdt get b a --output host.invalid",
+    ),
+    (
+        "get localhost:a dst.invalid",
+        "error: the server comes last, and no address is known for dst.invalid: write rdt get a localhost --output \
+         dst.invalid",
+    ),
+    (
+        "get me@localhost:a me@localhost:b dst.invalid",
+        "error: the server comes last, and no address is known for dst.invalid: write rdt get a b localhost --output \
+         dst.invalid",
+    ),
+    (
+        "get localhost:a {closed}:b .",
+        "error: one server at a time, and it comes last: write rdt get a localhost --output .",
+    ),
+    // What stands in a command can be pasted into a shell.
+    (
+        "get host:*.jpg {client}/new*/",
+        "error: the server comes last, and {client}/new*/ is none: write rdt get '*.jpg' host --output '{client}/new*/'",
+    ),
+    (
+        "put {spaced} {client}",
+        "error: the server comes last, and {client} is on this machine: write rdt put '{spaced}' \
+      {client} HOST",
+    ),
+    ("serve {spaced}", "error: the folder needs --root: write rdt serve --root '{spaced}'"),
+    ("get localhost -- -a", "error: the server comes last: write rdt get -- -a localhost"),
+    ("get host:a -o [b]", "error: the server comes last: write rdt get a host --output '[b]'"),
+    (
+        "put localhost {small} --name b&c/",
+        "error: the server comes last: write rdt put {small} localhost --name 'b&c/'",
+    ),
+    ("ls {closed} a*", "error: a path stands behind its server: write rdt ls '{closed}/a*'"),
+    ("ls rdt://{closed} {small}?", "error: a path stands behind its server: write rdt ls 'rdt://{closed}{small}%3F'"),
     ("get host:7000:a dst/", "error: the server comes last, and dst/ is none: write rdt get a host:7000 --output dst/"),
     ("get {closed} a.invalid b.invalid", "error: the server comes last: write rdt get a.invalid b.invalid {closed}"),
     (
@@ -50,12 +95,25 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
         "error: the name is missing: write rdt get NAME {closed} (rdt ls {closed} shows them, and . is everything)",
     ),
     ("get host:a", "error: the server comes last: write rdt get a host"),
+    ("get {closed}/a/b", "error: the server comes last: write rdt get a/b {closed}"),
+    ("get localhost src", "error: the server comes last: write rdt get src localhost"),
+    ("get localhost .", "error: the name is missing: write rdt get NAME localhost --output ."),
+    ("get a {closed} -", "error: the server comes last, and - is none: write rdt get a {closed} --output -"),
+    (
+        "get src src src",
+        "error: the server comes last, and no address is known for src, which is on this machine: write \
+      rdt get src src HOST --output src",
+    ),
+    ("get rdt://{closed}/a .", "error: a URL names the server already: write rdt get rdt://{closed}/a --output ."),
     ("ls a {closed}", "error: a path stands behind its server: write rdt ls {closed}/a"),
     ("ls {closed} a", "error: a path stands behind its server: write rdt ls {closed}/a"),
     ("ls a host", "error: a path stands behind its server: write rdt ls HOST/FOLDER"),
     ("ls a localhost", "error: a path stands behind its server: write rdt ls localhost/a"),
     ("ls localhost a b", "error: one list at a time: write rdt ls HOST/FOLDER"),
-    ("put no-such-file {client}", "error: no-such-file is not here, and the server is missing: it comes last"),
+    (
+        "put no-such-file {client}",
+        "error: no-such-file is not on this machine, and the server is missing: it comes last",
+    ),
     ("serve {client}", "error: the folder needs --root: write rdt serve --root {client}"),
     (
         "serve --bind 7000",
@@ -70,7 +128,15 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
     ),
     ("put", "error: the following required arguments were not provided:"),
     ("put {closed}", "error: the file is missing: write rdt put FILE {closed}"),
-    ("put {small}", "error: the server is missing: give FILE ADDR"),
+    ("put {small}", "error: the server is missing: write rdt put {small} HOST"),
+    ("put -", "error: the server is missing: write rdt put - HOST --name NAME"),
+    ("put rdt://{closed}/a", "error: the file is missing: write rdt put FILE rdt://{closed}/a"),
+    ("put host:a", "error: the file is missing: write rdt put FILE rdt://host/a, or to fetch, rdt get a host"),
+    (
+        "put none.invalid",
+        "error: none.invalid is not on this machine: if it is the server, write rdt put FILE \
+      none.invalid",
+    ),
     ("put {small} {closed} --slow", "error: unexpected argument '--slow' found"),
     ("put - {closed}", "error: the standard input has no name: give --name (a file named - is ./-)"),
     ("put {small} {closed} --update --verify", "error: the argument '--update' cannot be used with '--verify'"),
@@ -118,10 +184,10 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
         "error: invalid value 'user@host:a/b': there are no users, so that user@ has no place, and a path needs a URL: \
          write rdt://host/a/b",
     ),
-    ("get host:a/b .", "error: the server comes last, and . is none: write rdt get a/b host --output ."),
-    ("get root@host:~/a .", "error: the server comes last, and . is none: write rdt get a host --output ."),
-    ("get a b host .", "error: the server comes last, and . is none: write rdt get a b host --output ."),
-    ("get a /tmp", "error: the server comes last, and /tmp is none: write rdt get a HOST --output /tmp"),
+    ("get host:a/b .", "error: the server comes last, and . is on this machine: write rdt get a/b host --output ."),
+    ("get root@host:~/a .", "error: the server comes last, and . is on this machine: write rdt get a host --output ."),
+    ("get a b host .", "error: the server comes last, and . is on this machine: write rdt get a b host --output ."),
+    ("get a /tmp", "error: the server comes last, and /tmp is on this machine: write rdt get a HOST --output /tmp"),
     (
         "get /etc/passwd {closed}",
         "error: invalid value '/etc/passwd': the path begins in the folder of the server, and not with /: write \
@@ -138,7 +204,7 @@ pub(super) const COMMAND_LINES: [Row; 90] = [
     ),
     ("put {small} http://host", "error: invalid value 'http://host': only URLs that begin with rdt:// are understood"),
     ("put {small} rdt://{closed}/a --name b", "error: the address has a name already: leave --name out"),
-    ("get a", "error: the server is missing: give NAME ADDR, or rdt://host:port/name"),
+    ("get a", "error: a name and a server are needed: write rdt get a HOST, or rdt get NAME a"),
     ("get", "error: the following required arguments were not provided:"),
     (
         "get ../a {closed}",
