@@ -4,7 +4,8 @@ use super::chunk::Chunk;
 use super::content::Taker;
 use super::place::{Job, Place};
 use super::receiving::Create;
-use super::source::goes_on;
+use super::skip::Skip;
+use super::source::{Side, note};
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
 use crate::messages::to_stderr;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
@@ -62,8 +63,16 @@ pub(crate) struct Destinations {
 /// A GET that is open.
 pub(crate) struct Open {
     pub(crate) destination: Destination,
-    /// The path at the server, if an interrupted transfer of it is here and the user wants to know.
-    pub(crate) goes_on: Option<FilePathBox>,
+    /// What is here of it, if the user wants to know.
+    pub(crate) goes_on: Option<GoesOn>,
+}
+
+/// A GET of a file of which something is here.
+pub(crate) struct GoesOn {
+    /// The path at the server.
+    pub(crate) name: FilePathBox,
+    pub(crate) here: StatusBuf,
+    pub(crate) skip: Skip,
 }
 
 impl Destinations {
@@ -106,17 +115,6 @@ impl Destinations {
     }
 }
 
-/// Says where an interrupted transfer goes on.
-fn say_where(name: &FilePathBox, offset: u64, length: Option<u64>) {
-    match (offset, length) {
-        (0, _) => {
-            to_stderr(format_args!("\"{name}\" differs from what this machine has of it: it is sent from its start"));
-        }
-        (offset, Some(length)) if length > 0 => to_stderr(goes_on(name, offset, length, "here")),
-        (_, _) => {}
-    }
-}
-
 impl Place for Destinations {
     fn create(&mut self, target: &Target<'_>) -> io::Result<Create> {
         let (get, announced) = self.open.get_mut(&target.number).ok_or(ErrorKind::NotFound)?;
@@ -128,8 +126,11 @@ impl Place for Destinations {
         if !is_file {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        if let Some(name) = get.goes_on.take() {
-            say_where(&name, offset, length);
+        if let Some(GoesOn { name, here, skip }) = get.goes_on.take()
+            && let Some(note) =
+                note(&name, (offset, length.unwrap_or_default(), target.metadata), &here, skip, Side::Here)
+        {
+            to_stderr(note);
         }
         match &get.destination {
             Destination::StandardOutput => Ok(Box::new(|| Ok(Taker::StandardOutput(BlockTree::new())))),

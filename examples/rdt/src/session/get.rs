@@ -25,7 +25,7 @@ use super::stopped::after_stop;
 use super::wanted::{Local, Wanted};
 use crate::destination::Here;
 use crate::disk::Call;
-use crate::files::PeaksBuf;
+use crate::files::StatusBuf;
 use crate::folder_copy::FolderCopy;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -70,7 +70,8 @@ pub(crate) struct Get {
 
 enum State {
     LookingUp(Call<io::Result<Local>>),
-    Ready(PeaksBuf),
+    /// With what is here of it.
+    Ready(StatusBuf),
 }
 
 /// A request that waits until the session is ready.
@@ -191,15 +192,21 @@ impl Get {
         if let Some(pending) = self.pending.pop_front() {
             return self.make_pending(exchange, pending);
         }
-        let Some((wanted, State::Ready(peaks))) = self.next.front() else { return false };
+        let Some((wanted, State::Ready(here))) = self.next.front() else { return false };
         if wanted.here == Here::Folder || wanted.skip != Skip::Nothing && wanted.entry.is_none() && wanted.is_stored() {
             let Some((wanted, _)) = self.next.pop_front() else { return false };
             self.pending.push_back(Pending::Stat { wanted, code: None });
             return true;
         }
-        let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks.as_peaks()) else { return false };
+        let peaks = here.peaks.as_peaks();
+        let Ok(number) = exchange.session.get(wanted.path.as_path(), peaks) else { return false };
         self.has_begun_again = false;
-        let goes_on = (peaks.as_peaks().blocks() > 0 && self.outcomes.explains()).then(|| wanted.path.clone());
+        let (skip, here) = (wanted.skip, here.clone());
+        let goes_on = (peaks.blocks() > 0 && self.outcomes.explains()).then(|| destinations::GoesOn {
+            name: wanted.path.clone(),
+            here,
+            skip,
+        });
         let Some((wanted, _)) = self.next.pop_front() else { return false };
         exchange.place.insert(number, destinations::Open { destination: wanted.destination.clone(), goes_on });
         self.open.insert(number, Open::Get { wanted, started: now });

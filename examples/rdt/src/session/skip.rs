@@ -36,7 +36,7 @@ pub(crate) fn is_same(skip: Skip, one: About, other: About) -> bool {
 }
 
 /// Times are compared by the second, since some file systems keep no fractions.
-fn is_same_time(one: Metadata, other: Metadata) -> bool {
+pub(super) fn is_same_time(one: Metadata, other: Metadata) -> bool {
     const SECOND: i64 = 1_000_000_000;
     match (one.modified, other.modified) {
         (Some(one), Some(other)) => one.div_euclid(SECOND) == other.div_euclid(SECOND),

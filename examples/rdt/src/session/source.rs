@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use super::content::Content;
-use super::skip::{Skip, is_same};
+use super::skip::{Skip, is_same, is_same_time};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
 use crate::messages;
 use indicatif::HumanBytes;
@@ -33,8 +33,6 @@ impl Source {
 pub(super) enum Placed {
     /// Nothing is to be sent.
     Same,
-    /// The server has a file of the same length, which differs in its last block at most.
-    Alike(Chunk),
     /// The content to send, and what to tell the user.
     Chunk { chunk: Chunk, note: Option<String> },
 }
@@ -71,40 +69,51 @@ pub(super) fn place(
         return Ok(Placed::Chunk { chunk, note: None });
     }
     let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
-    // Only a part has no time of modification.
-    let is_part = status.metadata.modified.is_none();
     let length = opened.length.unwrap_or_default();
-    let note = match offset {
-        0 if is_part => Some(format!("\"{name}\" differs from what the server has of it: it is sent from its start")),
-        0 => None,
-        offset if is_part => Some(goes_on(name, offset, length, "there")),
-        offset if offset == length && status.length == length => Some(is_there(name, skip)),
-        // Its digest is known, and differs.
-        offset if offset + BLOCK_BYTES > length && status.length == length && status.digest.is_none() => {
-            return Ok(Placed::Alike(chunk));
-        }
-        offset => Some(begins_so(name, offset, length)),
-    };
+    let note = note(name, (offset, length, opened.metadata), status, skip, Side::Server);
     Ok(Placed::Chunk { chunk, note })
 }
 
-/// Compares the file with one of the server that is [alike](Placed::Alike).
-pub(super) fn compare(
-    chunk: Chunk,
-    status: &StatusBuf,
-    skip: Skip,
-    (source, name): (&Source, &str),
-) -> Result<Placed, String> {
-    let opened = chunk.content().opened();
-    let is_same = status.digest.is_some() && status.digest == digest_of(source)?;
-    let note =
-        if is_same { is_there(name, skip) } else { begins_so(name, opened.offset, opened.length.unwrap_or_default()) };
-    Ok(Placed::Chunk { chunk, note: Some(note) })
+/// Where the content arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Server,
+    Here,
 }
 
-/// What the user learns about an interrupted transfer. `place` has what has arrived.
-pub(super) fn goes_on(name: &str, offset: u64, length: u64, place: &str) -> String {
-    format!("\"{name}\" goes on at {} %: {} are {place}", percent(offset, length), HumanBytes(offset))
+/// What the user learns about a transfer from `offset` on, to a side that has `there` of the file: also that it need not
+/// have been.
+pub(super) fn note(
+    name: &str,
+    (offset, length, metadata): (u64, u64, Metadata),
+    there: &StatusBuf,
+    skip: Skip,
+    side: Side,
+) -> Option<String> {
+    let (place, whose) = match side {
+        Side::Server => ("there", "the server"),
+        Side::Here => ("here", "this machine"),
+    };
+    let share = u128::from(offset) * 100 / u128::from(length.max(1));
+    // Only a part has no time of modification.
+    let is_part = there.metadata.modified.is_none();
+    // The last block has no value, and its digest is not worth a request.
+    let is_same_time = there.length == length && is_same_time(metadata, there.metadata);
+    let is_whole = there.length == length && offset == length;
+    let again = |what: &str, option: &str| {
+        format!("\"{name}\" is {place} already, with the same {what}, and is stored again: {option} skips such files")
+    };
+    Some(match offset {
+        0 if is_part => format!("\"{name}\" differs from what {whose} has of it: it is sent from its start"),
+        0 => return None,
+        offset if is_part => format!("\"{name}\" goes on at {share} %: {} are {place}", HumanBytes(offset)),
+        _ if is_whole => again("content", if is_same_time { "--update" } else { "--verify" }),
+        // If the digests are known, they differ.
+        offset if is_same_time && offset + BLOCK_BYTES > length && skip != Skip::SameContent => {
+            again("length and time", "--update")
+        }
+        _ => format!("\"{name}\" is {place} with the same content up to {share} %: the rest is sent"),
+    })
 }
 
 /// `place` had a part of the file, which is gone now that its transfer was about to go on.
@@ -115,23 +124,6 @@ pub(super) fn begins_again(name: &str, place: &str) -> String {
 /// The file went on with what `place` had of it, and the whole is another content.
 pub(super) fn differs(name: &str, place: &str) -> String {
     format!("\"{name}\" is sent again from its start: what was {place} of it differs")
-}
-
-fn is_there(name: &str, skip: Skip) -> String {
-    let why = match skip {
-        Skip::Nothing => ", and is stored again: --update skips such files",
-        Skip::SameTime => " and another time, and is stored again",
-        Skip::SameContent => ", and is stored again",
-    };
-    format!("\"{name}\" is there already, with the same content{why}")
-}
-
-fn begins_so(name: &str, offset: u64, length: u64) -> String {
-    format!("\"{name}\" is there with the same content up to {} %: the rest is sent", percent(offset, length))
-}
-
-fn percent(offset: u64, length: u64) -> u128 {
-    u128::from(offset) * 100 / u128::from(length.max(1))
 }
 
 /// The digest of a file, from what is remembered or by reading it. It may block.

@@ -3,7 +3,7 @@
 use super::destinations::Destination;
 use super::skip::{Skip, is_same};
 use crate::destination::Here;
-use crate::files::{Blocker, EntryBuf, PeaksBuf, Tree};
+use crate::files::{Blocker, EntryBuf, StatusBuf, Tree};
 use crate::folder_copy::FolderCopy;
 use rdt_proto::files::{BLOCK_BYTES, FilePathBox, Flags};
 use std::io;
@@ -32,7 +32,8 @@ impl Wanted {
 
 /// What this side has of a file.
 pub(super) enum Local {
-    Part(PeaksBuf),
+    /// What a transfer can go on with: a part, or the blocks of a file.
+    Blocks(StatusBuf),
     Same,
     /// It cannot be stored.
     NoRoom(io::Error),
@@ -42,15 +43,20 @@ pub(super) enum Local {
 
 /// What this side has of a file. It may block.
 pub(super) fn look_up(wanted: &Wanted) -> io::Result<Local> {
-    let Destination::File { tree, path, .. } = &wanted.destination else { return Ok(Local::Part(PeaksBuf::default())) };
+    let Destination::File { tree, path, .. } = &wanted.destination else {
+        return Ok(Local::Blocks(StatusBuf::default()));
+    };
     if let Some(entry) = &wanted.entry
         && is_same_file(tree, path, entry, wanted.skip)?
     {
         return Ok(Local::Same);
     }
-    let peaks = tree.part(path.as_path())?.unwrap_or_default();
-    let length = wanted.entry.as_ref().map_or(0, |entry| entry.length);
-    let rest = length.saturating_sub(peaks.as_peaks().blocks() * BLOCK_BYTES);
+    let length = wanted.entry.as_ref().map(|entry| entry.length);
+    let has_block = length.is_none_or(|length| length >= BLOCK_BYTES);
+    let here = if has_block { tree.status(path.as_path(), Flags::empty())? } else { StatusBuf::default() };
+    // The blocks of a file are copied.
+    let of_part = if here.metadata.modified.is_none() { here.peaks.as_peaks().blocks() * BLOCK_BYTES } else { 0 };
+    let rest = length.unwrap_or_default().saturating_sub(of_part);
     // The content of a file that is asked for cannot be stopped without the connection.
     match tree.check_room(path.as_path(), rest) {
         Err(error) if wanted.here != Here::Folder => {
@@ -59,7 +65,7 @@ pub(super) fn look_up(wanted: &Wanted) -> io::Result<Local> {
                 None => Local::NoRoom(error),
             })
         }
-        Ok(()) | Err(_) => Ok(Local::Part(peaks)),
+        Ok(()) | Err(_) => Ok(Local::Blocks(here)),
     }
 }
 

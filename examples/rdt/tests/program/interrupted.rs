@@ -5,7 +5,7 @@ use crate::runner::{Place, Running, Server, content, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) const MIB: u64 = 1 << 20;
 /// 25 MB/s: so a file of some 32 MB is still in transfer when a test acts.
@@ -45,7 +45,7 @@ impl Way {
 
 /// Random numbers, with a seed that a failure prints.
 fn random() -> oorandom::Rand32 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let seed = std::env::var("SEED").map_or(u64::from(now.subsec_nanos()), |seed| seed.parse().unwrap());
     println!("SEED={seed}");
     oorandom::Rand32::new(seed)
@@ -204,6 +204,32 @@ fn a_put_goes_on_while_its_first_attempt_is_flushed() {
     assert!(code == 0 && said.contains("\"a\" is there already, with the same content"), "{said}");
     assert!(moved(&said) == 0 && fs::read(place.server("a")).unwrap() == bytes, "{said}");
     expect_no_part(&place.server(""));
+}
+
+/// Regression: a get fetched all of it again, and did not say why.
+#[test]
+fn a_file_that_is_there_already_hardly_moves_and_has_a_line() {
+    for way in [Way::Put, Way::Get] {
+        let place = Place::new();
+        let server = place.serve(&[]);
+        let [source, target] = way.files(&place);
+        let mut bytes = content((8 << 20) + 5);
+        fs::write(&source, &bytes).unwrap();
+        way.start(&place, &server, &[]).expect_end(0, "\"a\"");
+        let expect = |line: &str| {
+            let (code, said) = way.start(&place, &server, &[]).end();
+            assert!(code == 0 && said.contains(line) && moved(&said) <= MIB, "{way:?}: {said}");
+        };
+        expect("already, with the same length and time, and is stored again: --update skips such files");
+        way.start(&place, &server, &["--update"]).expect_end(0, "\"a\" is the same on both sides already");
+        fs::File::options().write(true).open(&source).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        expect("with the same content up to 99 %: the rest is sent");
+        bytes.extend_from_slice(&[7; 500_000]);
+        fs::write(&source, &bytes).unwrap();
+        expect("with the same content up to 94 %: the rest is sent");
+        assert!(fs::read(&target).unwrap() == bytes, "{way:?}");
+        expect_no_part(target.parent().unwrap());
+    }
 }
 
 /// Kills the client of a transfer once the receiver has some more than eight blocks, which are compared together.

@@ -117,17 +117,16 @@ fn a_file_in_the_place_of_a_folder_of_the_server_has_one_line() {
     }
 }
 
-/// Regression: a file that both sides had was "there already, with the same content up to 83 %", also with --quiet.
+/// Regression: a file that both sides had, with its time, was "there already, with the same content up to 83 %", also
+/// with --quiet.
 #[test]
 fn a_file_that_is_there_whole_is_said_to_be_the_same() {
     const LENGTH: usize = 6 << 20;
     let place = Place::new();
     let server = serve(&place);
-    let seconds = std::cell::Cell::new(0);
-    let put = |bytes: &[u8], options: &[&str]| {
+    let put_at = |seconds: u64, bytes: &[u8], options: &[&str]| {
         fs::write(place.client("large"), bytes).unwrap();
-        seconds.set(seconds.get() + 1);
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.get());
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         fs::File::options().write(true).open(place.client("large")).unwrap().set_modified(time).unwrap();
         let arguments = [&["put", "large", &server.address], options].concat();
         let (code, said) = run_in(&place.client(""), &arguments).end();
@@ -135,18 +134,28 @@ fn a_file_that_is_there_whole_is_said_to_be_the_same() {
         assert!(fs::read(place.server("large")).unwrap() == bytes);
         lines(&said).iter().filter(|line| line.contains("there")).copied().collect::<String>()
     };
+    let seconds = std::cell::Cell::new(1);
+    let put = |bytes: &[u8], options: &[&str]| {
+        seconds.set(seconds.get() + 1);
+        put_at(seconds.get(), bytes, options)
+    };
     let said = |what: &str| format!("rdt: \"large\" is there {what}");
-    // Both the last block of 1 MiB and a shorter rest are compared.
-    for (length, shared) in [(LENGTH, 66), (LENGTH - 1, 83)] {
+    let again = |what: &str| said(&format!("already, with the same {what} skips such files"));
+    // Only a whole last block of 1 MiB is compared.
+    for (length, shared, same, touched) in [
+        (LENGTH, 66, "content, and is stored again: --update", Some("content, and is stored again: --verify")),
+        (LENGTH - 1, 83, "length and time, and is stored again: --update", None),
+    ] {
         let mut bytes = content(length);
-        put(&bytes, &[]);
-        let same = said("already, with the same content");
-        assert_eq!(put(&bytes, &[]), format!("{same}, and is stored again: --update skips such files"));
-        assert_eq!(put(&bytes, &["--update"]), format!("{same} and another time, and is stored again"));
-        assert_eq!([put(&bytes, &["--verify"]), put(&bytes, &["--quiet"])], ["", ""]);
-        *bytes.last_mut().unwrap() ^= 1;
+        put_at(1, &bytes, &[]);
+        assert_eq!(put_at(1, &bytes, &[]), again(same));
+        assert_eq!(put_at(1, &bytes, &["--update"]), "");
         // Of the subtrees of 4, 2 or 4, 1 blocks, the first ones are the same.
         let begins_so = said(&format!("with the same content up to {shared} %: the rest is sent"));
+        let touched = touched.map_or(begins_so.clone(), again);
+        assert_eq!([put(&bytes, &[]), put(&bytes, &["--update"])], [&*touched, &*touched]);
+        assert_eq!([put(&bytes, &["--verify"]), put(&bytes, &["--quiet"])], ["", ""]);
+        *bytes.last_mut().unwrap() ^= 1;
         assert_eq!(put(&bytes, &[]), begins_so);
         *bytes.last_mut().unwrap() ^= 1;
         assert_eq!(put(&bytes, &["--verify"]), begins_so);

@@ -190,6 +190,7 @@ impl Tree {
     }
 
     /// The blocks of an interrupted transfer to this path, with which a GET can go on.
+    #[cfg(test)]
     pub(crate) fn part(&self, path: FilePath<'_>) -> io::Result<Option<PeaksBuf>> {
         names::check(path)?;
         Ok(self.inspect_part(path).map(|(_, peaks)| peaks))

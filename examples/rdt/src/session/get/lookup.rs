@@ -2,7 +2,7 @@
 
 use super::{AHEAD, Get, State};
 use crate::disk::Work;
-use crate::files::PeaksBuf;
+use crate::files::StatusBuf;
 use crate::messages::error_text;
 use crate::session::client::ClientExchange;
 use crate::session::failure_text::{cannot_write, not_a_folder};
@@ -34,8 +34,9 @@ impl Get {
                 State::LookingUp(mut call) => match call.take() {
                     None => State::LookingUp(call),
                     // Without what is there, the file is fetched whole.
-                    Some(result) => match result.and_then(|local| local).unwrap_or(Local::Part(PeaksBuf::default())) {
-                        Local::Part(peaks) => State::Ready(peaks),
+                    Some(result) => match result.and_then(|local| local).unwrap_or(Local::Blocks(StatusBuf::default()))
+                    {
+                        Local::Blocks(here) => State::Ready(here),
                         Local::Same => {
                             self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
                             self.outcomes.skip(wanted.path.as_path());

@@ -1,7 +1,7 @@
 //! What was here of a file is gone, or is another, by the time at which its content goes on.
 
 use super::{Get, Open, Pending, State};
-use crate::files::PeaksBuf;
+use crate::files::StatusBuf;
 use crate::messages::to_stderr;
 use crate::session::answer::NotReceived;
 use crate::session::source::{begins_again, differs};
@@ -22,7 +22,7 @@ impl Get {
         if self.outcomes.explains() {
             to_stderr(note);
         }
-        self.next.push_front((wanted, State::Ready(PeaksBuf::default())));
+        self.next.push_front((wanted, State::Ready(StatusBuf::default())));
         self.has_begun_again = true;
         None
     }

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! Opening ──→ Opened ── STAT ──→ Asked ──→ Placing ──→ Ready
-//!               │                  ↑          ├──→ the same, and to be skipped
-//!               │                  └─ STAT ───┘    the same, as far as blocks tell: with its digest
+//!               │                             └──→ the same, and to be skipped
 //!               └── nothing to save ─────────────────→ Ready
 //! Reopening ───────────────────────────────────────────→ Ready, from its start
 //! ```
@@ -15,7 +14,7 @@ use crate::messages::{self, to_stderr};
 use crate::session::chunk::Chunk;
 use crate::session::client::ClientExchange;
 use crate::session::skip::Skip;
-use crate::session::source::{Placed, Source, begins_again, compare, differs, open, place};
+use crate::session::source::{Placed, Source, begins_again, differs, open, place};
 use rdt_proto::files::{BLOCK_BYTES, Flags};
 use rdt_proto::ftp::ErrorCode;
 use std::io;
@@ -37,18 +36,9 @@ pub(super) enum State {
     /// It is sent from its start, whatever the server has.
     Reopening(Call<Result<Chunk, String>>),
     Opened(Chunk),
-    Asked(u32, Chunk, Compared),
+    Asked(u32, Chunk),
     Placing(Call<Result<Placed, String>>),
     Ready(Chunk),
-}
-
-/// What a STAT is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compared {
-    /// How much of the file is there.
-    Blocks,
-    /// Whether all of it is there. Everything but its last block is.
-    Digest,
 }
 
 /// What has become of a file that is not yet sent.
@@ -129,25 +119,21 @@ impl Put {
                 Some(Err(why)) => Moved::Fails(why),
             },
             State::Opened(chunk) => self.ask(exchange, item, chunk),
-            State::Asked(number, chunk, compared) => match self.asked.remove(&number).flatten() {
+            State::Asked(number, chunk) => match self.asked.remove(&number).flatten() {
                 Some(Reply::Status(status)) => {
                     let (skip, source, name) = (self.skip, item.source.clone(), item.path.to_string());
-                    let call = exchange.disk().call(Work::Read, move || match compared {
-                        Compared::Blocks => place(chunk, &status, skip, (&source, &name)),
-                        Compared::Digest => compare(chunk, &status, skip, (&source, &name)),
-                    });
+                    let call = exchange.disk().call(Work::Read, move || place(chunk, &status, skip, (&source, &name)));
                     Moved::Moves(State::Placing(call))
                 }
                 Some(Reply::Refused) => Moved::Moves(State::Ready(chunk)),
                 None => {
                     self.asked.insert(number, None);
-                    Moved::Waits(State::Asked(number, chunk, compared))
+                    Moved::Waits(State::Asked(number, chunk))
                 }
             },
             State::Placing(mut call) => match call.take().map(flatten) {
                 None => Moved::Waits(State::Placing(call)),
                 Some(Ok(Placed::Same)) => Moved::Skips,
-                Some(Ok(Placed::Alike(chunk))) => self.ask_for_all(exchange, item, chunk),
                 Some(Ok(Placed::Chunk { chunk, note })) => {
                     if let Some(note) = note.filter(|_| self.outcomes.explains()) {
                         to_stderr(note);
@@ -170,23 +156,10 @@ impl Put {
         match exchange.session.stat(item.path.as_path(), flags) {
             Ok(number) => {
                 self.asked.insert(number, None);
-                Moved::Moves(State::Asked(number, chunk, Compared::Blocks))
+                Moved::Moves(State::Asked(number, chunk))
             }
             // The session is not ready.
             Err(_) => Moved::Waits(State::Opened(chunk)),
-        }
-    }
-
-    /// Asks whether the server has all of a file, of which it knows the blocks. Only the user learns from the answer.
-    fn ask_for_all(&mut self, exchange: &mut ClientExchange, item: &Item, chunk: Chunk) -> Moved {
-        let asked = self.outcomes.explains().then(|| exchange.session.stat(item.path.as_path(), Flags::DIGEST));
-        match asked {
-            Some(Ok(number)) => {
-                self.asked.insert(number, None);
-                Moved::Moves(State::Asked(number, chunk, Compared::Digest))
-            }
-            // The session is not ready, or nobody asks.
-            Some(Err(_)) | None => Moved::Moves(State::Ready(chunk)),
         }
     }
 }
