@@ -81,9 +81,9 @@ pub(crate) fn object_to_log(object: &str) {
     output::print_object(if output::has_log() { Stream::Log } else { Stream::Stdout }, object);
 }
 
-/// The time of day in UTC (RFC 3339).
+/// The time of day in UTC (RFC 3339), with milliseconds: many small files are stored within a second.
 pub(crate) fn now_text() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 /// Opens the file again, soon.

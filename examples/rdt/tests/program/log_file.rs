@@ -1,6 +1,6 @@
 //! The log file of a server, SIGHUP, and a log that cannot be written.
 
-use crate::runner::{Place, Server, program, wait_until};
+use crate::runner::{Place, Server, program, run, wait_until};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -39,11 +39,27 @@ fn the_log_has_a_line_with_its_time_for_each_request() {
     let seen = lines(&log, 2);
     assert_eq!(seen[0], "earlier");
     let (time, rest) = seen[1].split_once(' ').unwrap();
-    assert!(time.len() == 20 && time.starts_with("20") && time.ends_with('Z') && &time[10..11] == "T", "{time}");
+    assert!(time.len() == 24 && time.starts_with("20") && time.ends_with('Z') && &time[10..11] == "T", "{time}");
     assert!(rest.starts_with("127.0.0.1:") && rest.contains("put \"one\": stored"), "{rest}");
     server.running.interrupt();
     let (code, said) = server.running.end();
     assert!(code == 0 && !said.contains("put \"one\""), "{said}");
+}
+
+/// Regression: files that were stored within a second had the same time.
+#[test]
+fn files_of_one_put_have_times_of_their_own() {
+    let place = Place::new();
+    let (_, log) = log_in(&place, "logs");
+    let server = serve(&place, &log, &[]);
+    let files: Vec<_> = ["one", "two", "three"].map(|name| place.client(name)).into();
+    files.iter().for_each(|file| std::fs::write(file, [7; 100_000]).unwrap());
+    let paths = files.iter().map(|file| file.to_str().unwrap());
+    let arguments: Vec<_> = ["put"].into_iter().chain(paths).chain([&*server.address, "--rate", "4M"]).collect();
+    run(&arguments).expect_end(0, "stored 3 files");
+    let mut times = lines(&log, 3);
+    times.iter_mut().for_each(|line| line.truncate(24));
+    assert!(times.is_sorted_by(|one, other| one < other), "200 ms lie between two: {times:?}");
 }
 
 #[test]
@@ -108,7 +124,7 @@ fn a_log_in_the_served_folder_is_refused() {
     let place = Place::new();
     let root = place.server("").display().to_string();
     let log = place.server("log").display().to_string();
-    let server = crate::runner::run(&["serve", "--bind", "127.0.0.1:0", "--root", &root, "--log", &log]);
+    let server = run(&["serve", "--bind", "127.0.0.1:0", "--root", &root, "--log", &log]);
     server.expect_end(1, "clients could read and replace it");
     assert!(Place::names(&place.server("")).is_empty());
 }
@@ -160,7 +176,7 @@ fn the_log_of_objects_has_one_a_line() {
     let root = place.server("").display().to_string();
     let log = log.display().to_string();
     let options = ["--json", "--log", &log, "--bind", "127.0.0.1:0", "--root", &root];
-    let mut server = crate::runner::run(&[&["serve"], &options[..]].concat());
+    let mut server = run(&[&["serve"], &options[..]].concat());
     let serving = server.expect("\"address\"");
     let address = serving.split("\"address\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     std::fs::write(place.client("object"), "object").unwrap();
