@@ -192,5 +192,5 @@ pub(crate) fn path_view(connection: &Connection<AnyStorage>, is_sender: bool) ->
     let (path, sent) = (connection.path(), connection.stats().infos_sent);
     #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
     let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
-    PathView { round_trip: path.srtt, loss: (is_sender && sent > 0).then(loss) }
+    PathView { round_trip: path.srtt, loss: (is_sender && sent > 0).then(loss), unheard: None }
 }

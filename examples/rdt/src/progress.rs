@@ -185,6 +185,11 @@ impl Line {
         self.bar.set_message(view.line(columns()));
     }
 
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.bar.message()
+    }
+
     fn draw(&mut self, now: Instant, step: Step) {
         let (title, columns) = (&self.title, columns());
         self.bar.set_message(match step {

@@ -16,7 +16,12 @@ pub(crate) struct PathView {
     pub(crate) round_trip: Option<Duration>,
     /// The percentage of sent packets that were lost. A receiver does not know it.
     pub(crate) loss: Option<f64>,
+    /// How long nothing has come from the peer, if that is known.
+    pub(crate) unheard: Option<Duration>,
 }
+
+/// The time from which on it is shown. A timeout in the midst of a transfer is shorter.
+const LEAST_UNHEARD: Duration = Duration::from_secs(3);
 
 /// The state of a transfer with content.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +39,24 @@ impl View<'_> {
     /// The line for a terminal of this width. It leaves the last column free, since some terminals wrap after it.
     pub(crate) fn line(&self, columns: usize) -> String {
         let room = columns.saturating_sub(1);
+        // What moved before says nothing then.
+        let unheard = self.path.unheard.filter(|unheard| *unheard >= LEAST_UNHEARD);
+        let unheard = unheard.map(|unheard| format!("silent for {} s", unheard.as_micros() / 1_000_000));
         // In the order of the line. The number is the rank: the first fields find room first.
         let mut fields = match self.total {
             Some(total) => vec![
                 (0, format!("{} %", u128::from(self.done) * 100 / u128::from(total.max(1)))),
                 (4, format!("{} of {}", short(self.done), short(total))),
-                (1, self.rate()),
-                (2, self.left(total)),
             ],
-            None => vec![(0, short(self.done)), (1, self.rate())],
+            None => vec![(0, short(self.done))],
         };
+        match unheard {
+            Some(unheard) => fields.push((1, unheard)),
+            None => {
+                fields.push((1, self.rate()));
+                fields.extend(self.total.map(|total| (2, self.left(total))));
+            }
+        }
         fields.extend(self.path.round_trip.map(|time| (3, format!("RTT {}", round_trip(time)))));
         fields.extend(self.path.loss.map(|loss| (3, format!("loss {loss:.1} %"))));
 
@@ -138,7 +151,7 @@ mod tests {
     use super::*;
 
     fn view(name: &str) -> View<'_> {
-        let path = PathView { round_trip: Some(Duration::from_millis(100)), loss: Some(1.25) };
+        let path = PathView { round_trip: Some(Duration::from_millis(100)), loss: Some(1.25), unheard: None };
         View { name, done: 450 << 20, total: Some(1 << 30), rate: Some(8 << 20), path }
     }
 
@@ -172,6 +185,17 @@ mod tests {
     fn content_of_unknown_length_has_an_amount_and_a_rate() {
         let line = View { total: None, ..view("-") }.line(80);
         assert_eq!(line, "-  450 MiB  8.00 MiB/s  RTT 100 ms  loss 1.2 %");
+    }
+
+    #[test]
+    fn a_silent_peer_has_neither_rate_nor_time_left() {
+        let line = |micros, columns| {
+            let path = PathView { unheard: Some(Duration::from_micros(micros)), ..PathView::default() };
+            View { path, ..view("a") }.line(columns)
+        };
+        assert_eq!(line(2_999_999, 40), "a  43 %  8.00 MiB/s  1:12 left");
+        assert_eq!(line(5_900_000, 40), "a  43 %  silent for 5 s");
+        assert!(line(29_000_000, 80).ends_with("]  43 %  450 MiB of 1.00 GiB  silent for 29 s"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Served {
     pub(crate) deadline: Option<Instant>,
     /// Whether a datagram came since the last pump.
     pub(crate) is_touched: bool,
+    /// When the last datagram came.
+    pub(crate) heard_at: Instant,
     client: Option<SocketAddr>,
     started: Instant,
     session: Spoken,
@@ -77,6 +79,7 @@ impl Served {
             window,
             deadline: None,
             is_touched: false,
+            heard_at: now,
             client: Some(client),
             started: now,
             session: Spoken::First(Box::new(Exchange::new(Server::new(offer.config), files))),

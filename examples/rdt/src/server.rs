@@ -187,7 +187,9 @@ impl FileServer {
     /// Drives the exchange with this index, and releases it after its end.
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
-        served.is_touched = false;
+        if std::mem::take(&mut served.is_touched) {
+            served.heard_at = now;
+        }
         let Some(connection) = self.peers.peer_mut(served.peer) else { return };
         let mut lines = Vec::new();
         let is_over = served.pump(now, connection, &mut self.budget, &mut lines);

@@ -75,9 +75,12 @@ impl Status {
         }
         self.draw_at = now + DRAW_INTERVAL;
         let (mut count, mut done, mut total, mut first) = (0_usize, 0_u64, Some(0_u64), None);
+        // That of the last client that was heard.
+        let mut unheard: Option<Duration> = None;
         for (name, moved, length, path) in moving {
             count += 1;
             done = done.saturating_add(moved);
+            unheard = unheard.into_iter().chain(path.unheard).min();
             total = total.zip(length).map(|(total, length)| total.saturating_add(length));
             first.get_or_insert((name, path));
         }
@@ -85,7 +88,11 @@ impl Status {
             (self.line, self.rate) = (None, Rate::default());
             return;
         };
-        let (title, path) = if count == 1 { (name, path) } else { (format!("{count} transfers"), PathView::default()) };
+        let (title, path) = if count == 1 {
+            (name, path)
+        } else {
+            (format!("{count} transfers"), PathView { unheard, ..PathView::default() })
+        };
         self.rate.sample(now, self.bytes_in + self.bytes_out);
         let line = self.line.get_or_insert_with(|| Line::new(&title, ""));
         line.draw_of_server(&View { name: &title, done, total, rate: self.rate.per_second(), path });
@@ -106,6 +113,19 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_clients_are_silent_only_together() {
+        let status = |silences: [u64; 2]| {
+            let path = |seconds| PathView { unheard: Some(Duration::from_secs(seconds)), ..PathView::default() };
+            let moving = silences.map(|seconds| ("a".to_owned(), 1, Some(2), path(seconds)));
+            let mut status = Status::new(Instant::ZERO, true);
+            status.draw(Instant::ZERO, moving.into_iter());
+            status.line.unwrap().text()
+        };
+        assert!(status([9, 5]).contains("2 transfers") && status([9, 5]).contains("silent for 5 s"));
+        assert!(!status([9, 0]).contains("silent"));
+    }
 
     /// Regression: nothing woke the server, and the line stayed until the next datagram.
     #[test]

@@ -6,6 +6,7 @@ use crate::disk::Work;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::messages::to_stderr;
 use crate::network_error::Call;
+use crate::progress_line::PathView;
 use crate::refusals::Refusals;
 use rdt_proto::connection::Gather;
 use rdt_proto::ftp::ErrorCode;
@@ -62,7 +63,8 @@ impl Endpoint for FileServer {
             let (name, done, length) = served.moving()?;
             let connection = self.peers.peer(served.peer)?;
             let is_sender = served.is_sender();
-            Some((name, done, length, path_view(connection, is_sender)))
+            let unheard = Some(now.saturating_since(served.heard_at));
+            Some((name, done, length, PathView { unheard, ..path_view(connection, is_sender) }))
         });
         self.status.draw(now, moving);
         self.watchdog.handle_timeout(now);

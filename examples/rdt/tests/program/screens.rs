@@ -46,6 +46,15 @@ impl Shown {
         len > 0
     }
 
+    /// The address of a server.
+    fn address(&mut self) -> String {
+        const BEFORE: &str = " on 127.0.0.1:";
+        self.read_until(BEFORE);
+        let screen = self.seen.last().unwrap().replace('\n', "");
+        let port: String = screen.rsplit(BEFORE).next().unwrap().chars().take_while(char::is_ascii_digit).collect();
+        format!("127.0.0.1:{port}")
+    }
+
     fn read_until(&mut self, text: &str) {
         while !self.seen.iter().any(|shown| shown.contains(text)) {
             assert!(self.read(), "no {text:?} in {:#?}", self.seen);
@@ -180,11 +189,7 @@ fn a_server_shows_what_moves_in_one_row_at_any_width() {
     let [root, state] = [place.server(""), place.client("state")].map(|path| path.display().to_string());
     for columns in WIDTHS {
         let mut shown = Shown::run(&["serve", "--bind", "127.0.0.1:0", "--root", &root, "--state", &state], columns);
-        shown.read_until(" on 127.0.0.1:");
-        let screen = shown.seen.last().unwrap().replace('\n', "");
-        let port: String =
-            screen.rsplit(" on 127.0.0.1:").next().unwrap().chars().take_while(char::is_ascii_digit).collect();
-        let mut client = place.put(&place.client(name), &format!("127.0.0.1:{port}"), &SLOW);
+        let mut client = place.put(&place.client(name), &shown.address(), &SLOW);
         client.expect_progress();
         for text in [" %", "/s", " left"] {
             shown.read_until(text);
@@ -200,6 +205,21 @@ fn a_server_shows_what_moves_in_one_row_at_any_width() {
         // Nothing goes on where this width was interrupted, if a block has arrived.
         let _ = std::fs::remove_dir_all(place.server(".rdt"));
     }
+}
+
+/// Regression: for 30 s the row of a client that was killed looked as if it still ran.
+#[test]
+fn a_server_shows_that_a_client_is_silent() {
+    let place = Place::new();
+    write_large(&place.client("a"));
+    let [root, state] = [place.server(""), place.client("state")].map(|path| path.display().to_string());
+    let mut shown = Shown::run(&["serve", "--bind", "127.0.0.1:0", "--root", &root, "--state", &state], 80);
+    let mut client = place.put(&place.client("a"), &shown.address(), &SLOW);
+    client.expect_progress();
+    shown.read_until(" left");
+    client.kill();
+    shown.read_until("silent for 3 s");
+    shown.interrupt();
 }
 
 /// Regression: of a `put`, what waited for the rate in the connection counted as not sent, and the line went back. Of a
