@@ -29,12 +29,11 @@ impl Source {
     }
 }
 
-/// What the comparison with the server's content has found.
-pub(super) enum Placed {
-    /// Nothing is to be sent.
-    Same,
-    /// The content to send, and what to tell the user.
-    Chunk { chunk: Chunk, note: Option<String> },
+/// The content to send, after the comparison with that of the server.
+pub(super) struct Placed {
+    pub(super) chunk: Chunk,
+    /// What to tell the user.
+    pub(super) note: Option<String>,
 }
 
 /// Opens a file and reads its first chunk. It may block.
@@ -47,13 +46,13 @@ pub(super) fn open(source: &Source) -> Result<Chunk, String> {
     Ok(Chunk::first(content))
 }
 
-/// Compares the file with what the server has, and goes on at the border that both share.
+/// Compares the file with what the server has, and goes on at the border that both share. `None`: the server has it.
 pub(super) fn place(
     chunk: Chunk,
     status: &StatusBuf,
     skip: Skip,
     (source, name): (&Source, &str),
-) -> Result<Placed, String> {
+) -> Result<Option<Placed>, String> {
     let opened = chunk.content().opened();
     let fail = |error: io::Error| format!("cannot read \"{name}\" on this machine: {}", messages::error_text(&error));
     let digest = match skip {
@@ -62,16 +61,16 @@ pub(super) fn place(
     };
     let here = (opened.kind, opened.length.unwrap_or_default(), opened.metadata, digest);
     if is_same(skip, here, (status.kind, status.length, status.metadata, status.digest)) {
-        return Ok(Placed::Same);
+        return Ok(None);
     }
     let peaks = status.peaks.as_peaks();
     if peaks.blocks() == 0 {
-        return Ok(Placed::Chunk { chunk, note: None });
+        return Ok(Some(Placed { chunk, note: None }));
     }
     let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
     let length = opened.length.unwrap_or_default();
     let note = note(name, (offset, length, opened.metadata), status, skip, Side::Server);
-    Ok(Placed::Chunk { chunk, note })
+    Ok(Some(Placed { chunk, note }))
 }
 
 /// Where the content arrives.

@@ -37,7 +37,7 @@ pub(super) enum State {
     Reopening(Call<Result<Chunk, String>>),
     Opened(Chunk),
     Asked(u32, Chunk),
-    Placing(Call<Result<Placed, String>>),
+    Placing(Call<Result<Option<Placed>, String>>),
     Ready(Chunk),
 }
 
@@ -133,8 +133,8 @@ impl Put {
             },
             State::Placing(mut call) => match call.take().map(flatten) {
                 None => Moved::Waits(State::Placing(call)),
-                Some(Ok(Placed::Same)) => Moved::Skips,
-                Some(Ok(Placed::Chunk { chunk, note })) => {
+                Some(Ok(None)) => Moved::Skips,
+                Some(Ok(Some(Placed { chunk, note }))) => {
                     if let Some(note) = note.filter(|_| self.outcomes.explains()) {
                         to_stderr(note);
                     }
