@@ -186,7 +186,7 @@ pub enum SendError {
     /// The connection has ended.
     #[error("the connection has ended")]
     Closed,
-    /// The data of `send_segment` or `swap_slot` is larger than one segment.
+    /// The data of `send_segment` or `send_swap` is larger than one segment.
     #[error("{length} bytes do not fit into one segment of {limit}")]
     TooLarge {
         /// The length of the data, in bytes.
@@ -197,7 +197,7 @@ pub enum SendError {
     /// `send_slot` lends no memory: it was not called, or a later call ended the loan.
     #[error("no memory is lent to commit")]
     NotLent,
-    /// The send store has no free slot for `send_segment` or `swap_slot`. [`Event::Writable`] reports when a slot becomes
+    /// The send store has no free slot for `send_segment` or `send_swap`. [`Event::Writable`] reports when a slot becomes
     /// free.
     #[error("no room in the send store now")]
     Full,

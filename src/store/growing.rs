@@ -38,7 +38,7 @@ impl<M: SlotMemory> GrowingRecvSlots<M> {
     }
 
     /// Drops the end if all bodies before it are read, and the edge of an earlier promise likewise.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let base = self.slots.ring.base();
         if self.end.precedes(base) {
             self.end = base;

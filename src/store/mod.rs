@@ -44,7 +44,7 @@ pub use slot_memory::SlotMemory;
 pub use slot_pool::SlotPool;
 pub use source::SendSource;
 #[cfg(feature = "alloc")]
-pub use swap::{PooledSlot, SwapStore};
+pub use swap::{PooledSlot, SwapRecv, SwapSend};
 
 use crate::Seq;
 use thiserror::Error;

@@ -62,6 +62,14 @@ impl<M: SlotMemory> RecvSlots<M> {
             self.read = 0;
         }
     }
+
+    /// Frees the slot of the oldest unread body, whose content was taken.
+    #[cfg(feature = "alloc")]
+    pub(super) fn forget_first(&mut self) {
+        self.ring.forget(1, 1);
+        self.read = 0;
+        self.forget_read();
+    }
 }
 
 impl<M: SlotMemory> RecvStore for RecvSlots<M> {

@@ -1,13 +1,15 @@
-//! Bodies that enter a store with their memory.
+//! Bodies that enter or leave a store with their memory.
 
 use super::ring::LENGTH_BYTES;
-use super::{SendSlots, SendStore, SlotPool};
+use super::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, SlotPool};
 use alloc::boxed::Box;
+use core::ops::Range;
 
 /// Memory for one body of a [`SlotPool`], outside of the pool. Feature `alloc`.
 ///
-/// It is filled where the data comes from, by a thread that reads a file for example.
-/// [`swap_slot`](crate::connection::Connection::swap_slot) then sends it without a copy.
+/// It is used where the data comes from or goes to, by a thread that reads or writes a file for example.
+/// [`send_swap`](crate::connection::Connection::send_swap) sends its content without a copy, and
+/// [`recv_swap`](crate::connection::Connection::recv_swap) exchanges it for a body that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PooledSlot {
     pub(super) memory: Box<[u8]>,
@@ -28,7 +30,7 @@ impl PooledSlot {
 }
 
 /// A [`SendStore`] that takes the memory of a body, and gives other memory for it. Feature `alloc`.
-pub trait SwapStore: SendStore {
+pub trait SwapSend: SendStore {
     /// Memory for a body of this store.
     fn new_slot(&self) -> PooledSlot;
 
@@ -39,7 +41,7 @@ pub trait SwapStore: SendStore {
     fn swap(&mut self, slot: &mut PooledSlot, count: usize) -> bool;
 }
 
-impl<const MAY_CUT: bool> SwapStore for SendSlots<SlotPool, MAY_CUT> {
+impl<const MAY_CUT: bool> SwapSend for SendSlots<SlotPool, MAY_CUT> {
     fn new_slot(&self) -> PooledSlot {
         PooledSlot { memory: self.ring.new_slot() }
     }
@@ -53,5 +55,45 @@ impl<const MAY_CUT: bool> SwapStore for SendSlots<SlotPool, MAY_CUT> {
         self.ring.set_length(self.used, length);
         self.used += 1;
         true
+    }
+}
+
+/// A [`RecvStore`] that gives away the memory of a body, and takes other memory for it. Feature `alloc`.
+pub trait SwapRecv: RecvStore {
+    /// Memory for a body of this store.
+    fn new_slot(&self) -> PooledSlot;
+
+    /// Moves the oldest unread body to `slot`, and keeps the memory that was there.
+    ///
+    /// Returns where the unread bytes are in [`bytes`](PooledSlot::bytes). `None`, without an effect, if nothing is
+    /// unread, or if `slot` comes from a store with another segment.
+    fn swap(&mut self, slot: &mut PooledSlot) -> Option<Range<usize>>;
+}
+
+impl SwapRecv for GrowingRecvSlots<SlotPool> {
+    fn new_slot(&self) -> PooledSlot {
+        SwapRecv::new_slot(&self.slots)
+    }
+
+    fn swap(&mut self, slot: &mut PooledSlot) -> Option<Range<usize>> {
+        let unread = SwapRecv::swap(&mut self.slots, slot);
+        self.settle();
+        unread
+    }
+}
+
+impl SwapRecv for RecvSlots<SlotPool> {
+    fn new_slot(&self) -> PooledSlot {
+        PooledSlot { memory: self.ring.new_slot() }
+    }
+
+    fn swap(&mut self, slot: &mut PooledSlot) -> Option<Range<usize>> {
+        let unread = self.chunk().len();
+        let body = self.ring.body(0).len();
+        if unread == 0 || !self.ring.swap(0, &mut slot.memory) {
+            return None;
+        }
+        self.forget_first();
+        Some(body - unread..body)
     }
 }

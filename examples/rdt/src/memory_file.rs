@@ -65,14 +65,14 @@ impl Source {
     /// Writes as many bytes as one packet takes, at most `len`. Returns their number; 0 while the connection is full.
     pub(crate) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Result<usize, SendError> {
         if len >= LEAST_SWAPPED {
-            let slot = self.slot.get_or_insert_with(|| connection.new_slot());
+            let slot = self.slot.get_or_insert_with(|| connection.new_send_slot());
             let bytes = slot.bytes_mut();
             let len = len.min(bytes.len());
             // Mostly its memory was filled for an earlier body.
             if !bytes.ends_with(BLOCK.get(bytes.len().saturating_sub(MARK)..bytes.len()).unwrap_or_default()) {
                 fill(bytes);
             }
-            match connection.swap_slot(slot, len) {
+            match connection.send_swap(slot, len) {
                 Err(SendError::TooLarge { .. }) => {}
                 Err(SendError::Full) => return Ok(0),
                 sent => return sent.map(|()| len),

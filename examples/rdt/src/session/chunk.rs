@@ -154,7 +154,7 @@ impl Memory {
         let body = self.bodies.get_mut(self.taken).filter(|_| (1..=len).contains(&count))?;
         let header = data_header(u32::try_from(count).unwrap_or(u32::MAX));
         body.slot.bytes_mut().get_mut(..MESSAGE_HEADER)?.copy_from_slice(&header);
-        match connection.swap_slot(&mut body.slot, MESSAGE_HEADER + count) {
+        match connection.send_swap(&mut body.slot, MESSAGE_HEADER + count) {
             Ok(()) => {
                 self.take(count);
                 Some(Ok(count))
@@ -170,13 +170,13 @@ impl Memory {
         let segment = connection.send_store().segment();
         let wanted = if segment < LEAST_BODY || len < LEAST { 0 } else { len.div_ceil(segment) };
         while self.bodies.len() < wanted {
-            self.bodies.push(Body { slot: connection.new_slot(), len: 0 });
+            self.bodies.push(Body { slot: connection.new_send_slot(), len: 0 });
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::files::Outgoing;
     use crate::qlog::VantagePoint;
@@ -186,7 +186,7 @@ mod tests {
     const BODY: usize = 61_440;
 
     /// A connection to this address. One within this machine has large bodies.
-    fn connection(peer: &str) -> Connection<AnyStorage> {
+    pub(in crate::session) fn connection(peer: &str) -> Connection<AnyStorage> {
         let peer = peer.parse().unwrap();
         let settings = Settings::default().towards(peer, u16::MAX);
         let storage = storage(&settings, peer, VantagePoint::Client).unwrap();

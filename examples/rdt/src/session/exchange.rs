@@ -6,6 +6,7 @@ use super::chunk::Chunk;
 use super::committer::Committer;
 use super::content::Stored;
 use super::place::Place;
+use super::receive::Unread;
 use super::receiving::RecvFile;
 use super::sending::SendFile;
 use crate::disk::{Call, Disk};
@@ -256,7 +257,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             let read = self.session.handle_input(rest);
             taken += read;
             self.moved += read as u64;
-            if !self.receive(now, rest.get(read..).unwrap_or_default()) && read == 0 {
+            if !self.receive(now, Unread::Datagram(rest.get(read..).unwrap_or_default())) && read == 0 {
                 return taken;
             }
         }
@@ -275,7 +276,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         }
         self.handle_end(connection, reads_to_end);
         let mut moved = read > 0;
-        moved |= self.receive(now, connection.recv_chunk());
+        moved |= self.receive(now, Unread::Connection(connection));
         moved |= self.send(now, connection);
         moved |= self.report_committed();
         moved | self.write(connection)

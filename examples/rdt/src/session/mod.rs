@@ -6,6 +6,7 @@
 //! | `receive`, `send` | its two halves |
 //! | `content` | what is read, and what takes content |
 //! | `chunk` | a part of content in memory |
+//! | `filling` | content on its way to the disk |
 //! | `sending`, `receiving` | reads ahead, writes behind |
 //! | `committer` | makes many files durable with one flush |
 //! | `place`, `beneath`, `destinations` | where the files are: at a server, at a client |
@@ -29,6 +30,7 @@ mod content;
 mod destinations;
 mod exchange;
 mod failure_text;
+mod filling;
 mod folders;
 mod get;
 mod items;

@@ -6,7 +6,9 @@ use super::place::Place;
 use super::receiving::{Create, RecvFile};
 use crate::files::storage_error;
 use crate::messages::error_text;
+use crate::settings::AnyStorage;
 use rdt_proto::Instant;
+use rdt_proto::connection::Connection;
 use rdt_proto::files::{Cause, Committed, FilePathBox, FileSession, ReceiveAnswer, ReceiveRequest};
 use rdt_proto::ftp::StorageError;
 use std::io;
@@ -14,10 +16,41 @@ use std::io;
 /// The bytes of files that are complete, but not yet durable. Beyond them the next one waits in the stream.
 const MOST_QUEUED_BYTES: u64 = 4 << 20;
 
+/// Where the next bytes of the stream are. They begin with those of a write.
+pub(super) enum Unread<'a> {
+    Datagram(&'a [u8]),
+    Connection(&'a mut Connection<AnyStorage>),
+}
+
+impl Unread<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Datagram(bytes) => bytes,
+            Self::Connection(connection) => connection.recv_chunk(),
+        }
+    }
+
+    /// At most `len` bytes.
+    fn first(&self, len: usize) -> &[u8] {
+        let bytes = self.bytes();
+        bytes.get(..len).unwrap_or(bytes)
+    }
+
+    /// The connection, if all that it lends now are at most `len` bytes.
+    fn giver(&mut self, len: usize) -> Option<&mut Connection<AnyStorage>> {
+        if self.bytes().len() > len {
+            return None;
+        }
+        match self {
+            Self::Datagram(_) => None,
+            Self::Connection(connection) => Some(connection),
+        }
+    }
+}
+
 impl<S: FileSession, P: Place> SessionExchange<S, P> {
-    /// Executes a request of the half that receives. Returns whether it was answered. `unread` begins with the bytes of
-    /// a write.
-    pub(super) fn receive(&mut self, now: Instant, unread: &[u8]) -> bool {
+    /// Executes a request of the half that receives. Returns whether it was answered.
+    pub(super) fn receive(&mut self, now: Instant, mut unread: Unread<'_>) -> bool {
         if self.receive_task.is_none() {
             match self.session.poll_receive() {
                 None => return false,
@@ -45,12 +78,19 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         };
         let answer = match task {
             ReceiveTask::Write { len } => {
-                let unread = unread.get(..len).unwrap_or(unread);
-                if receiving.file.taken().saturating_add(unread.len() as u64) > receiving.most {
+                let bytes = unread.first(len).len() as u64;
+                if receiving.file.taken().saturating_add(bytes) > receiving.most {
                     Err(too_large())
                 } else {
-                    let Some(written) = receiving.file.write(unread) else { return false };
-                    written.map(ReceiveAnswer::Written)
+                    let giver = unread.giver(len).filter(|_| self.intake.is_none());
+                    match giver.and_then(|connection| receiving.file.swap(connection)) {
+                        Some(Ok(len)) => return self.answer_swapped(len),
+                        Some(Err(error)) => Err(error),
+                        None => match receiving.file.write(unread.first(len)) {
+                            None => return false,
+                            Some(written) => written.map(ReceiveAnswer::Written),
+                        },
+                    }
                 }
             }
             ReceiveTask::Commit { digest } => {
@@ -109,6 +149,17 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     }
 
     /// The session accepts the answer, because its type fits the request.
+    /// Answers a write whose bytes have left the connection, and so the input of the session.
+    fn answer_swapped(&mut self, len: usize) -> bool {
+        self.receive_task = None;
+        let answered = self.answer_receive(ReceiveAnswer::Written(len));
+        if let Some(Receiving { file, .. }) = &mut self.receiving {
+            self.moved += self.session.handle_input(file.newest()) as u64;
+            file.write_full();
+        }
+        answered
+    }
+
     fn answer_receive(&mut self, answer: ReceiveAnswer) -> bool {
         self.session.answer_receive(answer).is_ok()
     }

@@ -10,7 +10,10 @@
 
 use super::committer::{Committer, Ending};
 use super::content::{NotStored, Stored, Taker};
+use super::filling::Filling;
 use crate::disk::{Call, ChunkSize, Disk, Work};
+use crate::settings::AnyStorage;
+use rdt_proto::connection::Connection;
 use rdt_proto::files::{Cause, Digest};
 use std::io;
 use std::time::Instant;
@@ -22,9 +25,9 @@ pub(crate) type Create = Box<dyn FnOnce() -> io::Result<Taker> + Send>;
 pub(crate) struct RecvFile {
     disk: Disk,
     state: State,
-    filling: Vec<u8>,
+    filling: Filling,
     /// The memory for the next chunk.
-    spare: Vec<u8>,
+    spare: Filling,
     /// The number of bytes taken.
     taken: u64,
     chunk_size: ChunkSize,
@@ -43,7 +46,7 @@ enum State {
 /// The result of a write.
 struct Written {
     taker: Option<Taker>,
-    spare: Vec<u8>,
+    spare: Filling,
     result: io::Result<()>,
 }
 
@@ -52,7 +55,8 @@ impl RecvFile {
     /// that a refusal comes early.
     pub(crate) fn new(disk: Disk, create: Create, length: Option<u64>) -> Self {
         let (state, chunk_size) = (State::New(create), ChunkSize::new(Instant::now()));
-        let mut file = Self { disk, state, filling: Vec::new(), spare: Vec::new(), taken: 0, chunk_size };
+        let mut file =
+            Self { disk, state, filling: Filling::default(), spare: Filling::default(), taken: 0, chunk_size };
         if length.is_none_or(|length| length > ChunkSize::SMALLEST as u64) {
             file.write_chunk();
         }
@@ -79,25 +83,52 @@ impl RecvFile {
 
     /// Takes the next bytes. `None` while there is no room. An error may belong to earlier bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        let room = match self.room()? {
+            Ok(room) => room,
+            Err(error) => return Some(Err(error)),
+        };
+        let len = bytes.len().min(room);
+        self.filling.copy(&bytes[..len]);
+        self.taken += len as u64;
+        self.write_full();
+        Some(Ok(len))
+    }
+
+    /// Takes all bytes that the connection lends, without a copy if they are many. `None` if they are to be
+    /// [written](Self::write). [`write_full`](Self::write_full) must follow; until then they are the
+    /// [newest](Self::newest).
+    pub(super) fn swap(&mut self, connection: &mut Connection<AnyStorage>) -> Option<io::Result<usize>> {
+        if let Err(error) = self.room()? {
+            return Some(Err(error));
+        }
+        let len = self.filling.swap(connection)?;
+        self.taken += len as u64;
+        Some(Ok(len))
+    }
+
+    pub(super) fn newest(&self) -> &[u8] {
+        self.filling.newest()
+    }
+
+    /// The bytes that the chunk lacks. `None` while there is no room. An error belongs to earlier bytes.
+    fn room(&mut self) -> Option<io::Result<usize>> {
         if let Err(error) = self.advance() {
             return Some(Err(error));
         }
-        let limit = self.chunk_size.bytes();
-        if self.filling.len() >= limit {
-            self.write_chunk();
-        }
-        let room = limit.saturating_sub(self.filling.len());
+        self.write_full();
+        let room = self.chunk_size.bytes().saturating_sub(self.filling.len());
         if room == 0 {
             self.chunk_size.wait();
             return None;
         }
-        let len = bytes.len().min(room);
-        self.filling.extend_from_slice(&bytes[..len]);
-        self.taken += len as u64;
-        if self.filling.len() >= limit {
+        Some(Ok(room))
+    }
+
+    /// Starts to write the chunk if it is full, unless another is being written.
+    pub(super) fn write_full(&mut self) {
+        if self.filling.len() >= self.chunk_size.bytes() {
             self.write_chunk();
         }
-        Some(Ok(len))
     }
 
     /// Completes the content, once the last write has ended. Returns the call that makes it durable.
@@ -120,7 +151,7 @@ impl RecvFile {
         let rest = std::mem::take(&mut self.filling);
         let finish = move || {
             let mut taker = create().map_err(NotStored::Failed)?;
-            if let Err(error) = taker.write(&rest) {
+            if let Err(error) = rest.write_to(&mut taker) {
                 taker.discard(Cause::Storage);
                 return Err(NotStored::Failed(error));
             }
@@ -133,7 +164,7 @@ impl RecvFile {
     pub(crate) fn discard(&mut self, cause: Cause) {
         let rest = std::mem::take(&mut self.filling);
         let end = move |mut taker: Taker| {
-            let keeps = cause == Cause::Interrupted && taker.write(&rest).is_ok();
+            let keeps = cause == Cause::Interrupted && rest.write_to(&mut taker).is_ok();
             taker.discard(if keeps || cause == Cause::Invalid { cause } else { Cause::Storage });
         };
         let state = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
@@ -181,8 +212,8 @@ impl RecvFile {
         let create: Create = match std::mem::replace(&mut self.state, State::Failed(None, None)) {
             State::New(create) => create,
             State::Idle(taker) => {
-                let (mut bytes, work) = self.next_chunk(taker.will_flush(self.filling.len()));
-                self.state = State::Writing(self.disk.call(work, move || write(taker, &mut bytes)));
+                let (chunk, work) = self.next_chunk(taker.will_flush(self.filling.len()));
+                self.state = State::Writing(self.disk.call(work, move || write(taker, chunk)));
                 return;
             }
             state @ (State::Creating(_) | State::Writing(_) | State::Failed(..)) => {
@@ -190,24 +221,24 @@ impl RecvFile {
                 return;
             }
         };
-        let (mut bytes, work) = self.next_chunk(false);
+        let (chunk, work) = self.next_chunk(false);
         self.state = State::Creating(self.disk.call(work, move || match create() {
-            Ok(taker) => write(taker, &mut bytes),
-            Err(error) => Written { taker: None, spare: bytes, result: Err(error) },
+            Ok(taker) => write(taker, chunk),
+            Err(error) => Written { taker: None, spare: chunk, result: Err(error) },
         }));
     }
 
-    fn next_chunk(&mut self, flushes: bool) -> (Vec<u8>, Work) {
+    fn next_chunk(&mut self, flushes: bool) -> (Filling, Work) {
         self.chunk_size.next(Instant::now());
-        let bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
-        (bytes, if flushes { Work::Flush } else { Work::Write })
+        let chunk = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
+        (chunk, if flushes { Work::Flush } else { Work::Write })
     }
 }
 
-fn write(mut taker: Taker, bytes: &mut Vec<u8>) -> Written {
-    let result = taker.write(bytes);
-    bytes.clear();
-    Written { taker: Some(taker), spare: std::mem::take(bytes), result }
+fn write(mut taker: Taker, mut chunk: Filling) -> Written {
+    let result = chunk.write_to(&mut taker);
+    chunk.clear();
+    Written { taker: Some(taker), spare: chunk, result }
 }
 
 /// An exchange that ends leaves what may be kept.
