@@ -197,6 +197,9 @@ pub enum SendError {
     /// `send_slot` lends no memory: it was not called, or a later call ended the loan.
     #[error("no memory is lent to commit")]
     NotLent,
+    /// The slot of `send_swap` comes from a store with another segment.
+    #[error("the slot comes from a store with another segment")]
+    ForeignSlot,
     /// The send store has no free slot for `send_segment` or `send_swap`. [`Event::Writable`] reports when a slot becomes
     /// free.
     #[error("no room in the send store now")]

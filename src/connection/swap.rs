@@ -28,31 +28,35 @@ where
     /// ```
     /// use rdt_proto::connection::{Connection, GrowingStorage, SendError};
     ///
-    /// # fn write(connection: &mut Connection<GrowingStorage>) -> Result<(), SendError> {
+    /// # fn write(connection: &mut Connection<GrowingStorage>) -> Result<usize, SendError> {
     /// let mut slot = connection.new_send_slot();
     /// slot.bytes_mut()[..5].copy_from_slice(b"hello");
     /// match connection.send_swap(&mut slot, 5) {
-    ///     // The path carries less for now, or not yet as much.
-    ///     Err(SendError::TooLarge { .. }) => connection.send(&slot.bytes()[..5]).map(drop),
-    ///     sent => sent,
+    ///     Ok(()) => Ok(5),
+    ///     // The path carries less for now, or not yet as much. What `send` does not take waits for `Event::Writable`.
+    ///     Err(SendError::TooLarge { .. }) => connection.send(&slot.bytes()[..5]),
+    ///     Err(error) => Err(error),
     /// }
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// - [`SendError::TooLarge`]: `count` exceeds what one datagram may carry now, or `slot` comes from a connection
-    ///   with another [segment](super::Config::segment).
+    /// - [`SendError::TooLarge`]: `count` exceeds what one datagram may carry now.
+    /// - [`SendError::ForeignSlot`]: `slot` comes from a store with another [segment](super::Config::segment).
     /// - [`SendError::Full`]: no slot is free. [`Event::Writable`](super::Event::Writable) reports when to try again.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_swap(&mut self, slot: &mut PooledSlot, count: usize) -> Result<(), SendError> {
         self.check_open()?;
-        let limit = self.segment();
-        if count > limit || slot.bytes().len() != self.send.segment() {
-            return Err(SendError::TooLarge { length: count, limit });
+        if slot.bytes().len() != self.send.segment() {
+            return Err(SendError::ForeignSlot);
         }
         if count == 0 {
             return Ok(());
+        }
+        let limit = self.segment();
+        if count > limit {
+            return Err(SendError::TooLarge { length: count, limit });
         }
         if !self.send.swap(slot, count) {
             self.events.insert(Events::BLOCKED);

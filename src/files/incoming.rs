@@ -11,7 +11,7 @@
 
 use super::message::Digest;
 use super::request::{Cause, ReceiveAnswer};
-use crate::ftp::{StorageError, Unasked};
+use crate::ftp::{ErrorCode, StorageError, Unasked};
 
 /// A file that arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,10 +105,14 @@ impl Incoming {
         self.stream == Stream::Ended && self.step == Step::Gone
     }
 
-    /// Whether `len` more bytes of content exceed the length of the file.
-    pub(super) fn is_exceeded_by(&self, len: usize) -> bool {
-        let rest = self.length.unwrap_or(self.most).min(self.most).saturating_sub(self.position);
-        self.step == Step::Ready && rest < in_file(len.saturating_sub(self.unconsumed))
+    /// Why the file takes no `len` more bytes of content, if it does not: they exceed its length, or that of any file.
+    pub(super) fn excess_of(&self, len: usize) -> Option<ErrorCode> {
+        let end = self.position.saturating_add(in_file(len.saturating_sub(self.unconsumed)));
+        match self.length {
+            _ if self.step != Step::Ready => None,
+            Some(length) if length < end => Some(ErrorCode::Malformed),
+            Some(_) | None => (self.most < end).then_some(ErrorCode::TooLarge),
+        }
     }
 
     /// Offers the first `len` bytes of the input, which are content. Returns how many are consumed.

@@ -56,7 +56,7 @@
 //!   uncertain, the server aborts the connection. Everything else goes on meanwhile, so one flush may serve many files.
 //!   At most [`MAX_OPEN_PUTS`] PUTs are open.
 //! - **A file is whole.** The receiver compares the digest of END with that of what it has stored, and stores nothing
-//!   if they differ. Every kind but a folder has content, and a folder with a length is refused. That of a link is its target.
+//!   if they differ. The content of a link is its target. A folder has none, and one with a length is refused.
 //! - A PUT that is refused ends only itself. Its content is dropped until END or CANCEL, up to
 //!   [`FileServerConfig::drain_limit`]. A client that receives ERROR while content still leaves sends CANCEL.
 //! - **Interrupted transfers.** A server keeps what has arrived of a PUT with [`Flags::KEEP`]. STATUS shows it, or the

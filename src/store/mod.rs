@@ -2,7 +2,8 @@
 //!
 //! A [`SendStore`] keeps a body until the peer has acknowledged it. A [`RecvStore`] keeps a body until the application
 //! has read it. [`SendSlots`] and [`RecvSlots`] implement these traits as rings of equal slots over any memory: an
-//! array, a borrowed slice or a `Vec`. In a `SlotPool` (feature `alloc`) a slot takes memory only while it holds a body.
+//! array, a borrowed slice or a `Vec`. In a `SlotPool` (feature `alloc`) a slot takes memory only while it holds a body,
+//! and a body enters or leaves with its memory (`SwapSend`, `SwapRecv`, `PooledSlot`).
 //! [`SendSource`] sends data that already lies in memory, without a copy. No store
 //! knows the time. Memory can be [replaced](crate::ReplaceMemory) by larger memory while it is in use.
 //!

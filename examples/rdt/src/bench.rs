@@ -187,7 +187,7 @@ impl Bench<'_> {
         session: Client,
         meter: Option<Arc<Meter>>,
     ) -> Result<FileClient<Content>, String> {
-        let content = Content { meter, source: memory_file::Source::default() };
+        let content = Content { meter, generator: memory_file::Generator::default() };
         let exchange = Exchange::new(session, content).taking_at_most(self.settings.max_rate);
         let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
         let report = Report::new(Progress::Quiet, Local::Memory, false);
@@ -276,7 +276,7 @@ impl Meter {
 /// Content that is made up, or dropped. A bulk transfer has a meter.
 struct Content {
     meter: Option<Arc<Meter>>,
-    source: memory_file::Source,
+    generator: memory_file::Generator,
 }
 
 impl Content {
@@ -292,7 +292,7 @@ impl Storage for Content {
         Some(match task {
             Task::Create { .. } => Ok(Answer::Created),
             Task::Read { len } => {
-                let sent = self.source.send(connection, *len);
+                let sent = self.generator.send(connection, *len);
                 self.count(*sent.as_ref().unwrap_or(&0));
                 match sent {
                     Ok(0) => return None,

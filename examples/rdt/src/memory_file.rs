@@ -3,7 +3,7 @@
 //! They use the file session as it is. A server without `--bench` refuses their names, so no measurement reaches a
 //! disk.
 
-use crate::settings::AnyStorage;
+use crate::settings::{AnyStorage, LEAST_SWAPPED};
 use rdt_proto::connection::{Connection, SendError};
 use rdt_proto::ftp::NameBuf;
 use rdt_proto::store::PooledSlot;
@@ -53,15 +53,12 @@ pub(crate) fn fill(buf: &mut [u8]) -> usize {
 
 /// Writes content into a connection, without a copy if bodies are large.
 #[derive(Default)]
-pub(crate) struct Source {
+pub(crate) struct Generator {
     /// A body for the next packet.
     slot: Option<PooledSlot>,
 }
 
-/// A shorter body is copied into the connection: it costs little beside its packet.
-const LEAST_SWAPPED: usize = 32 << 10;
-
-impl Source {
+impl Generator {
     /// Writes as many bytes as one packet takes, at most `len`. Returns their number; 0 while the connection is full.
     pub(crate) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Result<usize, SendError> {
         if len >= LEAST_SWAPPED {
@@ -93,7 +90,7 @@ pub(crate) struct MemoryFile {
     left: u64,
     until: Instant,
     calls: u32,
-    source: Source,
+    generator: Generator,
 }
 
 impl MemoryFile {
@@ -106,7 +103,7 @@ impl MemoryFile {
             left: bytes.min(limits.bytes),
             until: Instant::now() + limits.time,
             calls: 0,
-            source: Source::default(),
+            generator: Generator::default(),
         })
     }
 
@@ -127,7 +124,7 @@ impl MemoryFile {
             Ok(offered) => offered,
             Err(error) => return Some(Err(error)),
         };
-        match self.source.send(connection, offered) {
+        match self.generator.send(connection, offered) {
             Ok(0) if offered > 0 => None,
             Ok(sent) => {
                 self.left -= sent as u64;

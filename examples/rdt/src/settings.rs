@@ -145,6 +145,10 @@ const LOCAL_SEGMENT: u16 = 62_000;
 /// Only Linux sends it in fragments here. Other systems would refuse it on most paths.
 pub(crate) const SINGLE_SEGMENT: Option<u16> = if cfg!(target_os = "linux") { Some(62_000) } else { None };
 
+/// The length from which a body changes hands with its memory, in bytes. The copy of a shorter one costs little beside its
+/// packet.
+pub(crate) const LEAST_SWAPPED: usize = 32 << 10;
+
 /// The interval at which a quiet connection probes its peer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 

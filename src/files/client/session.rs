@@ -15,7 +15,7 @@ impl FileClient {
     fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
         let len = self.reader.content_in(input.len());
         let Some(Get { incoming, failure, .. }) = &mut self.receiving else { return (0, false) };
-        if incoming.is_exceeded_by(len) {
+        if incoming.excess_of(len).is_some() {
             incoming.stop(Cause::Invalid);
             failure.get_or_insert(Failure::Length);
         }

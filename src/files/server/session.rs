@@ -20,8 +20,8 @@ impl FileServer {
             self.reader.consume(len);
             return (len, len > 0);
         };
-        if incoming.is_exceeded_by(len) {
-            self.refuse_put(ErrorCode::TooLarge, Cause::Invalid);
+        if let Some(code) = incoming.excess_of(len) {
+            self.refuse_put(code, Cause::Invalid);
             return (0, true);
         }
         let consumed = incoming.offer(len);

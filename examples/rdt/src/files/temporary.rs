@@ -191,6 +191,18 @@ pub(super) fn lock(_file: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Whether another process has locked a file. Many may ask at once.
+#[cfg(all(unix, not(target_os = "solaris")))]
+pub(super) fn is_locked(file: &File) -> bool {
+    let shared = rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockShared);
+    shared == Err(rustix::io::Errno::WOULDBLOCK)
+}
+
+#[cfg(not(all(unix, not(target_os = "solaris"))))]
+pub(super) fn is_locked(_file: &File) -> bool {
+    false
+}
+
 /// Whether the file has no name any more.
 #[cfg(unix)]
 fn is_removed(file: &File) -> io::Result<bool> {

@@ -5,7 +5,7 @@
 
 use super::content::Content;
 use crate::disk::ChunkSize;
-use crate::settings::AnyStorage;
+use crate::settings::{AnyStorage, LEAST_SWAPPED};
 use rdt_proto::connection::{Connection, SendError};
 use rdt_proto::files::{Digest, MESSAGE_HEADER, Peaks, data_header};
 use rdt_proto::store::{PooledSlot, SendStore};
@@ -14,7 +14,7 @@ use std::io;
 /// What a call has read.
 pub(crate) struct Chunk {
     pub(super) content: Content,
-    pub(super) memory: Memory,
+    pub(super) memory: ChunkMemory,
     /// The digest, if the content has ended, or why it could not be read. Then there are no bytes.
     pub(super) end: Option<io::Result<Digest>>,
 }
@@ -22,11 +22,11 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// Reads the first chunk of `content`. It may block.
     pub(crate) fn first(content: Content) -> Self {
-        Self::read(content, ChunkSize::SMALLEST, Memory::default())
+        Self::read(content, ChunkSize::SMALLEST, ChunkMemory::default())
     }
 
     /// Reads the next chunk, of about `len` bytes, into `memory`. It may block.
-    pub(super) fn read(mut content: Content, len: usize, mut memory: Memory) -> Self {
+    pub(super) fn read(mut content: Content, len: usize, mut memory: ChunkMemory) -> Self {
         let read = memory.read(&mut content, len).and_then(|()| {
             let is_end = memory.unread().is_empty() || content.is_at_end();
             if is_end { content.digest().map(Some) } else { Ok(None) }
@@ -58,7 +58,7 @@ impl Chunk {
 
 /// The memory of a chunk. What was read leaves it from the front.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct ChunkMemory {
     piece: Vec<u8>,
     /// They hold content instead of the piece if the first of them does.
     bodies: Vec<Body>,
@@ -78,8 +78,6 @@ struct Body {
 const PAGE: usize = 4 << 10;
 /// A chunk that is shorter lies in one piece.
 const LEAST: usize = 64 << 10;
-/// Shorter bodies are copied: that costs little beside their packets.
-const LEAST_BODY: usize = 32 << 10;
 
 impl Body {
     /// The room for content.
@@ -94,7 +92,7 @@ impl Body {
     }
 }
 
-impl Memory {
+impl ChunkMemory {
     /// Replaces the content by the next bytes, about `len`. At the end there are none.
     fn read(&mut self, content: &mut Content, len: usize) -> io::Result<()> {
         self.clear();
@@ -102,6 +100,8 @@ impl Memory {
         if len < LEAST || self.bodies.is_empty() {
             return file.read(len, &mut self.piece);
         }
+        // It holds the content instead.
+        self.piece = Vec::new();
         let mut read = 0;
         for body in &mut self.bodies {
             body.len = file.fill(body.room())?;
@@ -160,7 +160,7 @@ impl Memory {
                 Some(Ok(count))
             }
             // The path may not carry it, or not yet.
-            Err(SendError::TooLarge { .. }) => None,
+            Err(SendError::TooLarge { .. } | SendError::ForeignSlot) => None,
             Err(error) => Some(Err(error)),
         }
     }
@@ -168,7 +168,7 @@ impl Memory {
     /// Adds bodies for `len` bytes of later content, if the connection has large ones.
     pub(super) fn reserve(&mut self, connection: &Connection<AnyStorage>, len: usize) {
         let segment = connection.send_store().segment();
-        let wanted = if segment < LEAST_BODY || len < LEAST { 0 } else { len.div_ceil(segment) };
+        let wanted = if segment < LEAST_SWAPPED || len < LEAST { 0 } else { len.div_ceil(segment) };
         while self.bodies.len() < wanted {
             self.bodies.push(Body { slot: connection.new_send_slot(), len: 0 });
         }
@@ -198,7 +198,7 @@ pub(super) mod tests {
     fn read(bytes: &[u8], most: usize) -> (Vec<u8>, usize) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut file, bytes).unwrap();
-        let (mut memory, connection) = (Memory::default(), connection("127.0.0.1:7"));
+        let (mut memory, connection) = (ChunkMemory::default(), connection("127.0.0.1:7"));
         let mut content = Content::File(Outgoing::file(file.path()).unwrap());
         let (mut all, mut whole) = (Vec::new(), 0);
         loop {
@@ -231,7 +231,7 @@ pub(super) mod tests {
     /// A path may carry less than a body, and copies do not stop there.
     #[test]
     fn a_body_that_the_connection_does_not_take_is_copied() {
-        let mut memory = Memory::default();
+        let mut memory = ChunkMemory::default();
         memory.reserve(&connection("127.0.0.1:7"), LEAST);
         let body = memory.bodies.first_mut().unwrap();
         body.room()[..3].copy_from_slice(b"abc");
@@ -244,7 +244,7 @@ pub(super) mod tests {
 
     #[test]
     fn connections_with_small_bodies_reserve_none() {
-        let mut memory = Memory::default();
+        let mut memory = ChunkMemory::default();
         memory.reserve(&connection("192.0.2.1:7"), 1 << 20);
         memory.reserve(&connection("127.0.0.1:7"), LEAST - 1);
         assert!(memory.bodies.is_empty());

@@ -52,10 +52,12 @@ pub(crate) trait Requests {
     fn gives_up(&self, _exchange: &ClientExchange) -> bool {
         false
     }
-    /// Whether another connection is to serve the rest, after this side has given up. They are ready for it then.
+    /// Whether another connection is to serve the rest, after this side has given up.
     fn need_another_connection(&mut self) -> bool {
         false
     }
+    /// Takes back what an ended connection has not answered, for another one with another disk.
+    fn take_back(&mut self) {}
 }
 
 pub(crate) struct SessionClient<R> {

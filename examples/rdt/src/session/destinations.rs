@@ -127,8 +127,7 @@ impl Place for Destinations {
             return Err(ErrorKind::PermissionDenied.into());
         }
         if let Some(GoesOn { name, here, skip }) = get.goes_on.take()
-            && let Some(note) =
-                note(&name, (offset, length.unwrap_or_default(), target.metadata), &here, skip, Side::Here)
+            && let Some(note) = note(&name, (offset, length, target.metadata), &here, skip, Side::Here)
         {
             to_stderr(note);
         }

@@ -4,7 +4,7 @@
 //! was copied there, and leaves it with its memory if bodies are large, as they are within a machine.
 
 use super::content::Taker;
-use crate::settings::AnyStorage;
+use crate::settings::{AnyStorage, LEAST_SWAPPED};
 use rdt_proto::connection::Connection;
 use rdt_proto::store::PooledSlot;
 use std::io;
@@ -25,9 +25,6 @@ enum Piece {
     Copied(Vec<u8>),
     Body(PooledSlot, Range<usize>),
 }
-
-/// Shorter bodies are copied: that costs little beside their packets.
-const LEAST_BODY: usize = 32 << 10;
 
 impl Piece {
     fn content(&self) -> &[u8] {
@@ -57,7 +54,7 @@ impl Filling {
 
     /// Takes all bytes that the connection lends, with their memory. Returns their number; `None` if they are to be copied.
     pub(super) fn swap(&mut self, connection: &mut Connection<AnyStorage>) -> Option<usize> {
-        if connection.recv_chunk().len() < LEAST_BODY {
+        if connection.recv_chunk().len() < LEAST_SWAPPED {
             return None;
         }
         let mut slot = self.slots.pop().unwrap_or_else(|| connection.new_recv_slot());

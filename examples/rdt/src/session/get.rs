@@ -345,11 +345,11 @@ impl Requests for Get {
     }
 
     fn need_another_connection(&mut self) -> bool {
-        let is_needed = std::mem::take(&mut self.has_begun_again) && !self.has_invalid_list;
-        if is_needed {
-            self.take_back();
-        }
-        is_needed
+        std::mem::take(&mut self.has_begun_again) && !self.has_invalid_list
+    }
+
+    fn take_back(&mut self) {
+        self.take_back_unanswered();
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `exchange` | joins a connection, a session and its storage, for client and server |
 //! | `receive`, `send` | its two halves |
+//! | `unread` | where the next bytes of the stream are |
 //! | `content` | what is read, and what takes content |
 //! | `chunk` | a part of content in memory |
 //! | `filling` | content on its way to the disk |
@@ -47,6 +48,7 @@ mod sending;
 mod skip;
 mod source;
 mod stopped;
+mod unread;
 mod wanted;
 
 pub(crate) use beneath::Beneath;

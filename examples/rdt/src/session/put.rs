@@ -6,7 +6,7 @@
 //!                                          └── the same ──→ skipped
 //! ```
 //!
-//! A file whose PUT is refused because of what was there of it goes back to Opening. So nobody has to send it again.
+//! A file whose PUT is refused because of what was there of it goes back to Opening, and is sent once more.
 //!
 //! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
 //! trip each.

@@ -4,49 +4,16 @@ use super::content::NotStored;
 use super::exchange::{About, Failure, Kind, Queued, ReceiveTask, Receiving, SessionExchange};
 use super::place::Place;
 use super::receiving::{Create, RecvFile};
+use super::unread::Unread;
 use crate::files::storage_error;
 use crate::messages::error_text;
-use crate::settings::AnyStorage;
 use rdt_proto::Instant;
-use rdt_proto::connection::Connection;
 use rdt_proto::files::{Cause, Committed, FilePathBox, FileSession, ReceiveAnswer, ReceiveRequest};
 use rdt_proto::ftp::StorageError;
 use std::io;
 
 /// The bytes of files that are complete, but not yet durable. Beyond them the next one waits in the stream.
 const MOST_QUEUED_BYTES: u64 = 4 << 20;
-
-/// Where the next bytes of the stream are. They begin with those of a write.
-pub(super) enum Unread<'a> {
-    Datagram(&'a [u8]),
-    Connection(&'a mut Connection<AnyStorage>),
-}
-
-impl Unread<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Datagram(bytes) => bytes,
-            Self::Connection(connection) => connection.recv_chunk(),
-        }
-    }
-
-    /// At most `len` bytes.
-    fn first(&self, len: usize) -> &[u8] {
-        let bytes = self.bytes();
-        bytes.get(..len).unwrap_or(bytes)
-    }
-
-    /// The connection, if all that it lends now are at most `len` bytes.
-    fn giver(&mut self, len: usize) -> Option<&mut Connection<AnyStorage>> {
-        if self.bytes().len() > len {
-            return None;
-        }
-        match self {
-            Self::Datagram(_) => None,
-            Self::Connection(connection) => Some(connection),
-        }
-    }
-}
 
 impl<S: FileSession, P: Place> SessionExchange<S, P> {
     /// Executes a request of the half that receives. Returns whether it was answered.
@@ -148,7 +115,6 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         self.answer_receive(ReceiveAnswer::Discarded)
     }
 
-    /// The session accepts the answer, because its type fits the request.
     /// Answers a write whose bytes have left the connection, and so the input of the session.
     fn answer_swapped(&mut self, len: usize) -> bool {
         self.receive_task = None;
@@ -160,6 +126,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         answered
     }
 
+    /// The session accepts the answer, because its type fits the request.
     fn answer_receive(&mut self, answer: ReceiveAnswer) -> bool {
         self.session.answer_receive(answer).is_ok()
     }

@@ -45,7 +45,7 @@ pub(crate) struct Done<R> {
 impl Run<'_> {
     /// Runs requests until all are answered, or the connection has ended.
     ///
-    /// A client that the server turned away makes its requests anew.
+    /// A client that the server turned away makes its requests anew, except for those that another connection has served.
     pub(crate) fn run<R: Requests>(
         &self,
         progress: impl Fn() -> Progress,
@@ -61,7 +61,7 @@ impl Run<'_> {
         let driver = Driver::on(socket, settings.largest_config().max_datagram_len(), loss, self.stop.clone());
         let mut driver = driver.and_then(Driver::hearing_icmp).map_err(fail)?;
         let mut patience = Patience::new(driver.now(), &settings, !self.common.quiet);
-        let mut took = Duration::ZERO;
+        let (mut took, mut has_served) = (Duration::ZERO, false);
         loop {
             let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
             if self.uses_pipe {
@@ -76,7 +76,8 @@ impl Run<'_> {
             match client.turned_away(driver.now()).filter(|_| !self.uses_pipe) {
                 Some(again) => {
                     patience = again;
-                    asked = requests()?;
+                    asked = if has_served { client.into_requests() } else { requests()? };
+                    asked.take_back();
                 }
                 None => {
                     took = took.saturating_add(client.took());
@@ -88,6 +89,8 @@ impl Run<'_> {
                     }
                     patience = Patience::new(driver.now(), &settings, !self.common.quiet);
                     asked = requests;
+                    asked.take_back();
+                    has_served = true;
                 }
             }
         }

@@ -26,7 +26,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     }
                     file.room(connection)
                 }
-                _ => connection.send_slot().map_or(0, |slot| slot.len()),
+                Sending::Nothing
+                | Sending::Opening(..)
+                | Sending::Stat(_)
+                | Sending::Listing(_)
+                | Sending::Listed(..) => connection.send_slot().map_or(0, |slot| slot.len()),
             };
             let Some(request) = self.session.poll_send(room) else { return false };
             let (task, sending) = match request {

@@ -8,7 +8,7 @@
 //! small file takes one call. The last chunk of a file that has changed is not given: its receiver may know the length
 //! only, and not the digest.
 
-use super::chunk::{Chunk, Memory};
+use super::chunk::{Chunk, ChunkMemory};
 use super::content::Content;
 use crate::disk::{Call, ChunkSize, Disk, Work};
 use crate::settings::AnyStorage;
@@ -22,10 +22,12 @@ use std::time::Instant;
 pub(crate) struct SendFile {
     disk: Disk,
     state: State,
-    ready: Memory,
+    ready: ChunkMemory,
     /// The memory for the next chunk.
-    spare: Memory,
+    spare: ChunkMemory,
     chunk_size: ChunkSize,
+    /// Other content is read in one piece.
+    is_file: bool,
 }
 
 enum State {
@@ -39,7 +41,9 @@ impl SendFile {
     pub(crate) fn new(disk: Disk, first: Chunk) -> Self {
         let state = State::Ended { content: None, end: Err(closed()) };
         let chunk_size = ChunkSize::new(Instant::now());
-        let mut file = Self { disk, state, ready: Memory::default(), spare: Memory::default(), chunk_size };
+        let is_file = matches!(first.content, Content::File(_));
+        let mut file =
+            Self { disk, state, ready: ChunkMemory::default(), spare: ChunkMemory::default(), chunk_size, is_file };
         file.take(first);
         file
     }
@@ -85,7 +89,9 @@ impl SendFile {
     /// connection has no room. 0 bytes are the end of the content.
     pub(super) fn send(&mut self, connection: &mut Connection<AnyStorage>, len: usize) -> Option<io::Result<usize>> {
         self.is_ready();
-        self.ready.reserve(connection, self.chunk_size.bytes());
+        if self.is_file && !matches!(self.state, State::Ended { .. }) {
+            self.ready.reserve(connection, self.chunk_size.bytes());
+        }
         match self.ready.swap(connection, len) {
             Some(Ok(count)) => return Some(Ok(count)),
             Some(Err(SendError::Full)) => return None,

@@ -68,8 +68,7 @@ pub(super) fn place(
         return Ok(Some(Placed { chunk, note: None }));
     }
     let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
-    let length = opened.length.unwrap_or_default();
-    let note = note(name, (offset, length, opened.metadata), status, skip, Side::Server);
+    let note = note(name, (offset, opened.length, opened.metadata), status, skip, Side::Server);
     Ok(Some(Placed { chunk, note }))
 }
 
@@ -84,7 +83,7 @@ pub(super) enum Side {
 /// have been.
 pub(super) fn note(
     name: &str,
-    (offset, length, metadata): (u64, u64, Metadata),
+    (offset, length, metadata): (u64, Option<u64>, Metadata),
     there: &StatusBuf,
     skip: Skip,
     side: Side,
@@ -93,9 +92,13 @@ pub(super) fn note(
         Side::Server => ("there", "the server"),
         Side::Here => ("here", "this machine"),
     };
-    let share = u128::from(offset) * 100 / u128::from(length.max(1));
     // Only a part has no time of modification.
     let is_part = there.metadata.modified.is_none();
+    if offset == 0 {
+        return is_part.then(|| format!("\"{name}\" differs from what {whose} has of it: it is sent from its start"));
+    }
+    let length = length?;
+    let share = u128::from(offset) * 100 / u128::from(length.max(1));
     // The last block has no value, and its digest is not worth a request.
     let is_same_time = there.length == length && is_same_time(metadata, there.metadata);
     let is_whole = there.length == length && offset == length;
@@ -103,8 +106,6 @@ pub(super) fn note(
         format!("\"{name}\" is {place} already, with the same {what}, and is stored again: {option} skips such files")
     };
     Some(match offset {
-        0 if is_part => format!("\"{name}\" differs from what {whose} has of it: it is sent from its start"),
-        0 => return None,
         offset if is_part => format!("\"{name}\" goes on at {share} %: {} are {place}", HumanBytes(offset)),
         _ if is_whole => again("content", if is_same_time { "--update" } else { "--verify" }),
         // If the digests are known, they differ.

@@ -189,13 +189,6 @@ impl Tree {
         Listing::new(self, folder, after, flags)
     }
 
-    /// The blocks of an interrupted transfer to this path, with which a GET can go on.
-    #[cfg(test)]
-    pub(crate) fn part(&self, path: FilePath<'_>) -> io::Result<Option<PeaksBuf>> {
-        names::check(path)?;
-        Ok(self.inspect_part(path).map(|(_, peaks)| peaks))
-    }
-
     /// Checks that a file with `length` more bytes can be stored under this path, as far as is known before.
     pub(crate) fn check_room(&self, path: FilePath<'_>, length: u64) -> io::Result<()> {
         match self.folders().find(path) {

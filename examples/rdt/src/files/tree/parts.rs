@@ -252,9 +252,8 @@ fn changed(metadata: &cap_std::fs::Metadata) -> Option<SystemTime> {
 /// Whether a part is there, and locked.
 fn is_locked(hidden: &Dir, key: &Key) -> bool {
     let mut options = cap_std::fs::OpenOptions::new();
-    let locked =
-        hidden::open_file(hidden, &key.data(), options.read(true)).map(|file| super::super::temporary::lock(&file));
-    matches!(locked, Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock)
+    let file = hidden::open_file(hidden, &key.data(), options.read(true));
+    file.is_ok_and(|file| super::super::temporary::is_locked(&file))
 }
 
 /// Locks a part, so that no other process takes it while it is removed. `None` if one has it.

@@ -27,8 +27,8 @@ impl Get {
         None
     }
 
-    /// Takes back what an ended connection has not answered, for another one with another disk.
-    pub(super) fn take_back(&mut self) {
+    /// Takes back what an ended connection has not answered, in its order.
+    pub(super) fn take_back_unanswered(&mut self) {
         let (ready, looked_up): (Vec<_>, Vec<_>) =
             self.next.drain(..).partition(|(_, state)| matches!(state, State::Ready(_)));
         self.next.extend(ready);

@@ -4,7 +4,7 @@ use super::*;
 use crate::disk::Finished;
 use crate::files::{Folder, IfTaken, Tree, TreeRules, Wanted};
 use mio::{Poll, Token, Waker};
-use rdt_proto::files::{FileKind, FilePath, Metadata};
+use rdt_proto::files::{FileKind, FilePath, Flags, Metadata};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -64,8 +64,13 @@ impl Setting {
         let (done, ended) = channel();
         self.disk.run(Work::Write, move || done.send(()).unwrap());
         ended.recv_timeout(Duration::from_secs(60)).unwrap();
-        let part = self.tree.part(FilePath::new("a").unwrap()).unwrap();
-        part.map_or(0, |peaks| peaks.as_peaks().blocks())
+        match self.tree.status(FilePath::new("a").unwrap(), Flags::empty()) {
+            Ok(status) => status.peaks.as_peaks().blocks(),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                0
+            }
+        }
     }
 
     /// The names in the folder.

@@ -85,6 +85,11 @@ impl Place {
         offset
     }
 
+    /// The blocks of an interrupted transfer to this path.
+    fn part(&self, path: &str) -> Option<PeaksBuf> {
+        self.tree.inspect_part(file_path(path)).map(|(_, peaks)| peaks)
+    }
+
     /// The names in the hidden folder.
     fn hidden(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path().join(names::HIDDEN)).into_iter().flatten();

@@ -50,7 +50,7 @@ fn parts_count_in_the_space_and_the_oldest_give_way() {
     assert!(interrupt(&place, "c", 11, &limits).is_err());
     assert_eq!(place.hidden().len(), 4, "what does not fit anyway removes nothing");
     interrupt(&place, "c", 5, &limits).unwrap();
-    let kept = ["a", "b", "c"].map(|path| place.tree.part(file_path(path)).unwrap().is_some());
+    let kept = ["a", "b", "c"].map(|path| place.part(path).is_some());
     assert_eq!(kept, [false, true, true]);
 }
 
