@@ -243,6 +243,23 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_whole_body_enters_the_connection_behind_its_header() {
+        let (mut memory, mut connection) = (ChunkMemory::default(), connection("127.0.0.1:7"));
+        memory.reserve(&connection, 2 * LEAST);
+        for body in memory.bodies.iter_mut().take(2) {
+            body.room().fill(7);
+            body.len = BODY;
+        }
+        assert!(memory.swap(&mut connection, BODY - 1).is_none(), "more than was asked for");
+        let first = connection.send_store().end();
+        assert!(matches!(memory.swap(&mut connection, BODY), Some(Ok(BODY))));
+        let header = data_header(u32::try_from(BODY).unwrap());
+        assert!(connection.body(first) == [&header[..], &[7; BODY]].concat());
+        memory.take(1);
+        assert!(memory.swap(&mut connection, BODY).is_none(), "a part of it was copied");
+    }
+
+    #[test]
     fn connections_with_small_bodies_reserve_none() {
         let mut memory = ChunkMemory::default();
         memory.reserve(&connection("192.0.2.1:7"), 1 << 20);

@@ -94,8 +94,13 @@ mod tests {
     use super::*;
     use crate::files::BlockTree;
     use crate::memory_file::{BenchLimits, MemoryFile, name};
+    use crate::qlog::VantagePoint;
     use crate::session::chunk::tests::connection;
+    use crate::settings::{Settings, storage};
+    use rdt_proto::Instant;
+    use rdt_proto::connection::HandshakeParameters;
     use rdt_proto::files::Digest;
+    use rdt_proto::wire::Packet;
     use std::time::Duration;
 
     /// A body that begins with `bytes`.
@@ -125,6 +130,56 @@ mod tests {
         assert_eq!((filling.pieces.len(), filling.newest()), (3, &b" fourth"[..]));
         let content = b"first second third fourth";
         assert_eq!(written(&filling), (25, Digest(*blake3::hash(content).as_bytes())));
+    }
+
+    /// Moves all datagrams that are due from one side to the other. The receiver reads nothing.
+    fn deliver(now: Instant, from: &mut Connection<AnyStorage>, to: &mut Connection<AnyStorage>) {
+        let mut buf = vec![0; 65_507];
+        while let Some(transmit) = from.poll_transmit(now, &mut buf).unwrap() {
+            to.handle_datagram(now, &buf[..transmit.len]);
+        }
+    }
+
+    /// A client and a server within this machine, before the first data.
+    fn pair() -> [Connection<AnyStorage>; 2] {
+        let mut client = connection("127.0.0.1:7");
+        let peer = "127.0.0.1:8".parse().unwrap();
+        let settings = Settings::default().towards(peer, u16::MAX);
+        let mut buf = [0; 2_048];
+        let connect = client.poll_transmit(Instant::ZERO, &mut buf).unwrap().unwrap();
+        let Ok(Packet::Connect(options)) = settings.config.framing.decode(&buf[..connect.len]) else {
+            panic!("a client begins with CONNECT");
+        };
+        let parameters = HandshakeParameters::from_options(&options);
+        let storage = storage(&settings, peer, VantagePoint::Server).unwrap();
+        let server = Connection::accept(Instant::ZERO, settings.config, [8; 32], parameters, storage).unwrap();
+        [client, server]
+    }
+
+    /// Each body leaves the connection in its order, large ones with their memory.
+    #[test]
+    fn content_that_waited_in_the_connection_is_complete() {
+        let content: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
+        let ([mut client, mut server], mut filling) = (pair(), Filling::default());
+        let (mut now, mut sent, mut swapped, mut received) = (Instant::ZERO, 0, 0, Vec::<u8>::new());
+        while received.len() < content.len() {
+            now = now + rdt_proto::Duration::from_millis(1);
+            assert!(now < Instant::ZERO + rdt_proto::Duration::from_secs(60), "{} bytes arrived", received.len());
+            sent += client.send(&content[sent..]).unwrap();
+            client.handle_timeout(now);
+            server.handle_timeout(now);
+            deliver(now, &mut client, &mut server);
+            while !server.recv_chunk().is_empty() {
+                swapped += usize::from(filling.swap(&mut server).is_some());
+                filling.copy(server.recv_chunk());
+                server.consume(usize::MAX);
+            }
+            deliver(now, &mut server, &mut client);
+            received.extend(filling.pieces.iter().flat_map(Piece::content));
+            filling.clear();
+        }
+        assert!(received == content);
+        assert!(swapped > 10, "{swapped} bodies were large");
     }
 
     #[test]
