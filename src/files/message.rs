@@ -169,7 +169,8 @@ bitflags! {
         const RECURSIVE = 1;
         /// STAT, LIST: with the digest of each file.
         const DIGEST = 1 << 1;
-        /// PUT: what has arrived of an interrupted transfer is kept for a later PUT.
+        /// PUT: what has arrived of an interrupted transfer is kept for a later PUT. STAT: about what was kept so, if there
+        /// is something, in place of the file.
         const KEEP = 1 << 2;
         /// PUT: what is under the path may be replaced.
         const REPLACE = 1 << 4;

@@ -59,11 +59,11 @@
 //!   if they differ. The content of a link is its target. A folder has none, and one with a length is refused.
 //! - A PUT that is refused ends only itself. Its content is dropped until END or CANCEL, up to
 //!   [`FileServerConfig::drain_limit`]. A client that receives ERROR while content still leaves sends CANCEL.
-//! - **Interrupted transfers.** A server keeps what has arrived of a PUT with [`Flags::KEEP`]. STATUS shows it, or the
-//!   blocks of the file itself. The client compares the peaks with those of its own file, and begins its content at the
-//!   last border that both share. A GET says what the client has, and the server compares. So neither side reads what
-//!   the other one has, if it remembers the chaining values of blocks. A server that does not may answer without peaks,
-//!   and begin at 0.
+//! - **Interrupted transfers.** A server keeps what has arrived of a PUT with [`Flags::KEEP`]. STATUS shows it
+//!   if STAT has the same flag, or else the blocks of the file itself. The client compares the peaks with those of its
+//!   own file, and begins its content at the last border that both share. A GET says what the client has, and the server
+//!   compares. So neither side reads what the other one has, if it remembers the chaining values of blocks. A server that
+//!   does not may answer without peaks, and begin at 0.
 //! - **What was there may be gone.** Between STATUS and PUT a part may expire, or another client may replace the file. A
 //!   server without the bytes before the offset refuses the PUT with code 14. One that has others there refuses the
 //!   content at its end, with code 8. The client then sends the file again, and at last from its start: a PUT at offset

@@ -54,7 +54,7 @@ impl PathPattern {
 
     /// A file may also have the pattern as its name.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
         path == self.text || self.pattern.matches_with(path, options)
     }
 }
@@ -86,6 +86,8 @@ mod tests {
         for (pattern, path, is_match) in [
             ("*.jpg", "a.jpg", true),
             ("*.jpg", "a/b.jpg", false),
+            ("*.jpg", "a.JPG", false),
+            ("[a-z].jpg", "A.jpg", false),
             ("*", ".hidden", true),
             ("a/**/*.jpg", "a/b/c/d.jpg", true),
             ("a[1].txt", "a1.txt", true),

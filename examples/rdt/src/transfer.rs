@@ -216,7 +216,12 @@ fn print(entry: &EntryBuf) {
         };
         return Record::Entry { path: &entry.path, kind, bytes: entry.length, modified }.print();
     }
-    let length = if is_folder { String::new() } else { HumanBytes(entry.length).to_string() };
+    let length = match entry.kind {
+        FileKind::Folder => String::new(),
+        // The length of its target's name says nothing.
+        FileKind::Link => "link".into(),
+        FileKind::File | FileKind::Nothing | FileKind::Other(_) => HumanBytes(entry.length).to_string(),
+    };
     let slash = if is_folder { "/" } else { "" };
     to_stdout(format_args!("{length:>10}  {:20}  {}{slash}", modified.unwrap_or_default(), entry.path));
 }

@@ -192,5 +192,5 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
 
 /// The kind of work of a look-up. With digests it reads whole files.
 fn work_of(flags: Flags) -> Work {
-    if flags.intersects(Flags::DIGEST | Flags::KEEP) { Work::Hash } else { Work::Read }
+    if flags.contains(Flags::DIGEST) { Work::Hash } else { Work::Read }
 }

@@ -6,7 +6,7 @@ use crate::destination::Here;
 use crate::files::{Blocker, EntryBuf, StatusBuf, Tree};
 use crate::folder_copy::FolderCopy;
 use rdt_proto::files::{BLOCK_BYTES, FilePathBox, Flags};
-use std::io;
+use std::io::{self, ErrorKind};
 
 /// A file to fetch.
 #[derive(Clone)]
@@ -53,8 +53,12 @@ pub(super) fn look_up(wanted: &Wanted) -> io::Result<Local> {
     }
     let length = wanted.entry.as_ref().map(|entry| entry.length);
     let has_block = length.is_none_or(|length| length >= BLOCK_BYTES);
-    // Without it, the content is not compared.
-    let here = if has_block { tree.status(path.as_path(), Flags::empty()).ok() } else { None }.unwrap_or_default();
+    let here = match has_block.then(|| tree.status(path.as_path(), Flags::KEEP)).transpose() {
+        // The server refuses such a name, too.
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => return Err(error),
+        // What cannot be read is not compared.
+        here => here.ok().flatten().unwrap_or_default(),
+    };
     // The blocks of a file are copied.
     let of_part = if here.metadata.modified.is_none() { here.peaks.as_peaks().blocks() * BLOCK_BYTES } else { 0 };
     let rest = length.unwrap_or_default().saturating_sub(of_part);

@@ -148,15 +148,16 @@ impl Tree {
         Outgoing::open(self, path, have)
     }
 
-    /// Describes an interrupted transfer to this path, or else what is under it.
+    /// Describes what is under this path, or, with [`Flags::KEEP`], an interrupted transfer to it.
     ///
-    /// A large file whose values are not remembered is read only if its digest is asked for, or the transfer may be
-    /// [kept](Flags::KEEP).
+    /// A large file whose values are not remembered is read only if its digest is asked for.
     pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
         names::check(path)?;
-        self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()), self.rules().wait_for_names);
-        if let Some((length, peaks)) = self.inspect_part(path) {
-            return Ok(StatusBuf { kind: FileKind::File, length, peaks, ..StatusBuf::default() });
+        if flags.contains(Flags::KEEP) {
+            self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()), self.rules().wait_for_names);
+            if let Some((length, peaks)) = self.inspect_part(path) {
+                return Ok(StatusBuf { kind: FileKind::File, length, peaks, ..StatusBuf::default() });
+            }
         }
         let metadata = match self.folders().dir().symlink_metadata(path.as_str()) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -170,7 +171,7 @@ impl Tree {
         let mut status = StatusBuf { kind, metadata, length, ..StatusBuf::default() };
         if kind == FileKind::File {
             let file = self.open(path, Peaks::NONE)?;
-            if flags.intersects(Flags::DIGEST | Flags::KEEP) || file.is_known_or_short() {
+            if flags.contains(Flags::DIGEST) || file.is_known_or_short() {
                 let (blocks, digest) = file.values()?;
                 status.digest = flags.contains(Flags::DIGEST).then_some(digest);
                 status.peaks = PeaksBuf::new(&blocks);

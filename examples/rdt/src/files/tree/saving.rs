@@ -43,7 +43,7 @@ impl Saving {
     pub(super) fn on_end(&self, file: &File, tree: &BlockTree, digest: Digest, is_known: bool) -> io::Result<()> {
         let metadata = file.metadata()?;
         if self.has_changed(&metadata) {
-            return Err(changed());
+            return Err(if self.opened.is_shorter_than(&metadata) { grown() } else { changed() });
         }
         if !is_known {
             self.put(&metadata, tree.values(), Some(digest));
@@ -67,6 +67,11 @@ impl Saving {
             self.remembered.put(version, values, digest);
         }
     }
+}
+
+/// Another program writes at the end of the file, as to a log.
+fn grown() -> io::Error {
+    io::Error::other("the file grew while it was read (`rdt put -` takes one that keeps growing as its input)")
 }
 
 /// The content is no longer that of the file which was opened.

@@ -36,6 +36,11 @@ impl Status {
 }
 
 impl Version {
+    /// Whether the file has grown since.
+    pub(super) fn is_shorter_than(&self, metadata: &Metadata) -> bool {
+        self.length < metadata.len()
+    }
+
     #[cfg(unix)]
     pub(super) fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;

@@ -152,8 +152,8 @@ impl Put {
         if !is_file || self.skip == Skip::Nothing && item.length <= RESUMED_FROM {
             return Moved::Moves(State::Ready(chunk));
         }
-        let flags = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
-        match exchange.session.stat(item.path.as_path(), flags) {
+        let digest = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
+        match exchange.session.stat(item.path.as_path(), Flags::KEEP | digest) {
             Ok(number) => {
                 self.asked.insert(number, None);
                 Moved::Moves(State::Asked(number, chunk))

@@ -64,7 +64,7 @@ impl Setting {
         let (done, ended) = channel();
         self.disk.run(Work::Write, move || done.send(()).unwrap());
         ended.recv_timeout(Duration::from_secs(60)).unwrap();
-        match self.tree.status(FilePath::new("a").unwrap(), Flags::empty()) {
+        match self.tree.status(FilePath::new("a").unwrap(), Flags::KEEP) {
             Ok(status) => status.peaks.as_peaks().blocks(),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::NotFound);
