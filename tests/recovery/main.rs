@@ -6,6 +6,7 @@ mod closing;
 mod coarse_timers;
 mod endpoints;
 mod liars;
+mod mixed_calls;
 mod optimists;
 mod pair;
 mod path_size;

@@ -74,9 +74,11 @@ impl Filling {
         self.pieces.iter().try_for_each(|piece| taker.write(piece.content()))
     }
 
-    /// Drops the content, and keeps its memory for more.
+    /// Drops the content, and keeps its memory for more: only that which the content has needed, since a transfer may
+    /// stall in any state.
     pub(super) fn clear(&mut self) {
         self.len = 0;
+        (self.bytes, self.slots) = (Vec::new(), Vec::new());
         for piece in self.pieces.drain(..) {
             match piece {
                 Piece::Copied(mut bytes) => {
@@ -190,5 +192,8 @@ mod tests {
         filling.clear();
         assert_eq!((filling.len(), filling.newest(), filling.slots.len()), (0, &b""[..], 1));
         assert!(filling.bytes.capacity() >= 1_000 && filling.bytes.is_empty());
+        filling.copy(&[7; 1_000]);
+        filling.clear();
+        assert_eq!(filling.slots.len(), 0, "what a chunk has not needed is given back");
     }
 }

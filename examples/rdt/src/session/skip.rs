@@ -35,13 +35,14 @@ pub(crate) fn is_same(skip: Skip, one: About, other: About) -> bool {
     }
 }
 
-/// Times are compared by the second, since some file systems keep no fractions.
+/// Times are compared by the microsecond, or by the second if one has no fraction, since some file systems keep none.
 pub(super) fn is_same_time(one: Metadata, other: Metadata) -> bool {
     const SECOND: i64 = 1_000_000_000;
-    match (one.modified, other.modified) {
-        (Some(one), Some(other)) => one.div_euclid(SECOND) == other.div_euclid(SECOND),
-        (Some(_) | None, _) => false,
-    }
+    const MICROSECOND: i64 = 1_000;
+    let (Some(one), Some(other)) = (one.modified, other.modified) else { return false };
+    let has_fractions = one.rem_euclid(SECOND) != 0 && other.rem_euclid(SECOND) != 0;
+    let unit = if has_fractions { MICROSECOND } else { SECOND };
+    one.div_euclid(unit) == other.div_euclid(unit)
 }
 
 #[cfg(test)]
@@ -57,6 +58,9 @@ mod tests {
             ((FileKind::File, 6, file.2, file.3), [false, false, false]),
             ((FileKind::Link, 5, file.2, file.3), [false, false, false]),
             ((FileKind::File, 5, at(Some(1_000_000_000)), None), [false, true, false]),
+            ((FileKind::File, 5, at(Some(1_999_999_100)), None), [false, true, false]),
+            // Regression: a file that was changed within a second was left out.
+            ((FileKind::File, 5, at(Some(1_500_000_000)), None), [false, false, false]),
             ((FileKind::File, 5, at(Some(2_000_000_000)), file.3), [false, false, true]),
             ((FileKind::File, 5, at(None), Some(Digest([2; 32]))), [false, false, false]),
         ];
