@@ -1,7 +1,7 @@
 //! Transfers that a kill of a client or of a server interrupts at random moments, and that go on afterwards.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, Server, content, run, wait_until};
+use crate::runner::{Place, Running, Server, content, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -238,20 +238,6 @@ pub(crate) fn leave_part(way: Way, place: &Place, server: &Server) {
     let client = way.start(place, server, &RATE);
     wait_until(|| part_bytes(target.parent().unwrap()) >= 9 * MIB);
     client.kill();
-}
-
-/// Regression: `ls` of its name showed a part as if it were the file.
-#[test]
-fn a_list_shows_no_interrupted_upload() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    fs::write(place.client("a"), content(32_000_000)).unwrap();
-    leave_part(Way::Put, &place, &server);
-    let list = || run(&["ls", &format!("{}/a", server.address)]);
-    list().expect_end(1, "no such file");
-    fs::write(place.server("a"), "old").unwrap();
-    list().expect_end(0, " 3 B  ");
-    Way::Put.start(&place, &server, &[]).expect_end(0, "\"a\" goes on at");
 }
 
 /// Regression: "stopped: … was not transferred" was also said when most was.

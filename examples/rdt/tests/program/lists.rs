@@ -1,6 +1,7 @@
 //! What `rdt ls` shows, and names that no request may have.
 
-use crate::runner::{Place, run, run_in};
+use crate::interrupted::{Way, leave_part};
+use crate::runner::{Place, content, run, run_in};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -69,6 +70,20 @@ fn everything_is_called_as_the_user_calls_it() {
     slow.expect("rdt: .: ");
     slow.interrupt();
     slow.expect_end(130, "of 292.97 KiB of \".\" were transferred");
+}
+
+/// Regression: `ls` of its name showed a part as if it were the file.
+#[test]
+fn a_list_shows_no_interrupted_upload() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.client("a"), content(32_000_000)).unwrap();
+    leave_part(Way::Put, &place, &server);
+    let list = || run(&["ls", &format!("{}/a", server.address)]);
+    list().expect_end(1, "no such file");
+    fs::write(place.server("a"), "old").unwrap();
+    list().expect_end(0, " 3 B  ");
+    place.put(&place.client("a"), &server.address, &[]).expect_end(0, "\"a\" goes on at");
 }
 
 /// Regression: `ls` ended with 0.
