@@ -53,11 +53,11 @@ impl Failure {
             }
             Self::ClosedPort => format!("nothing listens on {servers}: start the server there, or give its port"),
             Self::Silent => {
-                format!("no answer from {servers}{network}: is a server running there, on this port and --profile?")
+                format!("no answer from {servers}{network}: is a server running there, on this port?")
             }
             Self::SilentInBaseMode => format!(
-                "no answer from {servers}{network}: is a server running there, on this port and --profile? One in base \
-                 mode cannot say that it does not admit this address (--allow)"
+                "no answer from {servers}{network}: is a server running there, on this port, with --profile rostov? One in \
+                 base mode cannot say that it does not admit this address (--allow)"
             ),
             Self::NotStarted(why) => format!("cannot connect to {servers}: {why}"),
         }

@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::json::{self, Record, Spread};
 use crate::loss::Loss;
-use crate::messages::{self, amount, duration, error_text, to_stderr, to_stdout};
+use crate::messages::{self, amount, counted, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -308,13 +308,18 @@ impl<'r> Load<'r> {
         } else {
             print_text(all, equal, bytes, took, spread);
         }
-        if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} of {all} clients failed", all - equal)) }
+        if equal == all {
+            Ok(ExitCode::SUCCESS)
+        } else {
+            Err(format!("{} of {} failed", all - equal, counted(all as u64, "client")))
+        }
     }
 }
 
 /// Prints the result. `spread` is the least, the median, the 99th percentile and the most of the clients' times.
 fn print_text(all: usize, equal: usize, bytes: u64, took: Duration, spread: Option<[Duration; 4]>) {
-    to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
+    let (clients, they) = (counted(all as u64, "client"), if all == 1 { "it" } else { "they" });
+    to_stdout(format_args!("{equal} of {clients} got back what {they} had sent; in all {}", amount(bytes, took)));
     if let Some([least, median, late, most]) = spread {
         let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
         to_stdout(format_args!(

@@ -50,6 +50,16 @@ pub(crate) fn amount(bytes: u64, took: Duration) -> String {
     if has_rate { format!("{amount} ({}/s)", HumanBytes(rate)) } else { amount }
 }
 
+/// A number of things: "1 file", "3 files".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The verb behind a number of things.
+pub(crate) fn was_or_were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
 /// Formats a duration: "1.25 s", "6 ms", "0.4 ms".
 pub(crate) fn duration(took: Duration) -> String {
     match took.as_micros() {
@@ -155,6 +165,12 @@ mod tests {
         let text = |micros| duration(Duration::from_micros(micros));
         let expected = ["0.0 ms", "0.9 ms", "6 ms", "999 ms", "1.00 s", "75.20 s"];
         assert_eq!([0, 999, 6_400, 999_999, 1_000_000, 75_209_999].map(text), expected);
+    }
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
+        assert_eq!([0, 1, 2].map(was_or_were), ["were", "was", "were"]);
     }
 
     #[test]

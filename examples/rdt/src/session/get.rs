@@ -27,6 +27,7 @@ use crate::destination::Here;
 use crate::disk::Call;
 use crate::files::StatusBuf;
 use crate::folder_copy::FolderCopy;
+use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
@@ -279,8 +280,8 @@ impl Requests for Get {
             Answer::Listed { number, has_more } => self.handle_listed(number, has_more, server),
             Answer::Leaving => {
                 let left = self.take_rest();
-                self.outcomes
-                    .leave_out(left, format!("{server} is ending, {left} files are left: get them again later"));
+                let rest = messages::counted(left as u64, "file");
+                self.outcomes.leave_out(left, format!("{server} is ending before {rest}: get the rest again later"));
             }
             // Answers to other requests.
             Answer::Confirmed { .. } | Answer::NotSent { .. } | Answer::Ended { .. } => {}

@@ -36,7 +36,9 @@ impl Items {
             let is_new = item.is_folder() || taken.insert(item.path.clone());
             if !is_new {
                 let (source, path) = (item.source.text(), item.path.as_path());
-                failures.push(format!("cannot send {source} as \"{path}\": another file has this name: give --name"));
+                failures.push(format!(
+                    "cannot send {source} as \"{path}\": another file has this name: send it alone, with another --name"
+                ));
             }
             is_new
         });
@@ -143,6 +145,14 @@ fn checked(path: &Path, there: &str) -> Result<FilePathBox, String> {
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    if let Ok(target) = path.read_link()
+        && error.kind() == ErrorKind::NotFound
+    {
+        let (path, target) = (path.display(), target.display());
+        return format!(
+            "cannot read {path} on this machine: it is a link to {target}, which does not exist: mend or remove the link"
+        );
+    }
     let advice = match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
         ErrorKind::PermissionDenied => "check its permissions",
@@ -224,8 +234,11 @@ mod tests {
         let (found, failures) = found(&paths, None);
         assert_eq!(found, ["f", "t/x", "t/y", "t", "t"]);
         assert_eq!(failures.len(), 2);
-        let expected = format!("cannot send {} as \"f\": another file has this name", paths[1].display());
-        assert!(failures.iter().any(|why| why.starts_with(&expected)), "{failures:?}");
+        let expected = format!(
+            "cannot send {} as \"f\": another file has this name: send it alone, with another --name",
+            paths[1].display()
+        );
+        assert!(failures.contains(&expected), "{failures:?}");
     }
 
     /// Regression: what could not be read in one was a failure.
@@ -256,7 +269,13 @@ mod tests {
         let (paths, failures) = found(&[tree, folder.path().join("none")], None);
         assert!(paths.contains(&"t/a".into()) && paths.contains(&"t/z".into()) && paths.contains(&"t".into()));
         // The link, the name, the socket, and folders whose paths are too long.
-        let causes = ["no such file", "not UTF-8", "left out", "too long", "none on this machine"];
+        let causes = [
+            "broken on this machine: it is a link to nowhere, which does not exist: mend",
+            "not UTF-8",
+            "left out",
+            "too long",
+            "none on this machine",
+        ];
         for cause in causes {
             assert!(failures.iter().any(|why| why.contains(cause)), "{cause}: {failures:?}");
         }

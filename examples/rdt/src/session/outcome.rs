@@ -1,7 +1,7 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
 use crate::json::{self, Record};
-use crate::messages::{self, to_stderr, to_stdout};
+use crate::messages::{self, to_stderr, to_stdout, was_or_were};
 use rdt_proto::Duration;
 use rdt_proto::files::FilePath;
 use std::net::SocketAddr;
@@ -231,7 +231,7 @@ impl Outcomes {
             };
             let skipped = match self.skipped {
                 0 => String::new(),
-                skipped => format!("; {skipped} were the same already"),
+                skipped => format!("; {skipped} {} the same already", was_or_were(skipped)),
             };
             let place = self.place.as_ref().map_or(String::new(), |place| format!(", in {place}"));
             self.print(&format!("{what}{place}{amount}{skipped}"));
@@ -240,7 +240,7 @@ impl Outcomes {
         }
         match self.failed {
             0 => Ok(()),
-            failed => Err(format!("{failed} of {} files were not transferred", self.count())),
+            failed => Err(format!("{failed} of {} {} not transferred", count(self.count()), was_or_were(failed))),
         }
     }
 }
@@ -255,5 +255,5 @@ impl Direction {
 }
 
 fn count(files: u64) -> String {
-    if files == 1 { "1 file".into() } else { format!("{files} files") }
+    messages::counted(files, "file")
 }

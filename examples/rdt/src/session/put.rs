@@ -90,7 +90,7 @@ impl Put {
             preserve,
             asked: HashMap::new(),
             sent: HashMap::new(),
-            taken: Taken::default(),
+            taken: Taken::new(outcomes.is_single()),
             gone: HashSet::new(),
             files_open: 0,
             outcomes,
@@ -137,7 +137,7 @@ impl Put {
     /// A file whose name is taken has failed, if it is known by what.
     fn fail_taken(&mut self, server: SocketAddr, why: Option<taken::Why>) {
         if let Some((path, why)) = why {
-            self.outcomes.fail(refused(server, &path, why));
+            self.outcomes.fail(refused(server, &path, &why));
         }
     }
 
@@ -235,10 +235,10 @@ impl Requests for Put {
             Answer::Leaving => {
                 let left = self.take_rest();
                 for (path, why) in self.taken.take_unknown() {
-                    self.outcomes.fail(refused(server, &path, why));
+                    self.outcomes.fail(refused(server, &path, &why));
                 }
-                self.outcomes
-                    .leave_out(left, format!("{server} is ending, {left} files are left: send them again later"));
+                let rest = messages::counted(left as u64, "file");
+                self.outcomes.leave_out(left, format!("{server} is ending before {rest}: send the rest again later"));
             }
             // Answers to other requests.
             Answer::Received { .. }

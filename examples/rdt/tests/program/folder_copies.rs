@@ -38,7 +38,7 @@ fn a_folder_under_another_name_goes_on_after_a_kill() {
         assert!(!place.client("copy/b").exists());
         let (code, said) = get_copy(&place, &server, options).end();
         assert!(code == 0 && said.contains("\"tree/b\" goes on at "), "{code}: {said}");
-        assert!(said.contains("received 1 file from") && said.contains("; 1 were the same already"), "{said}");
+        assert!(said.contains("received 1 file from") && said.contains("; 1 was the same already"), "{said}");
         assert!(tree(&place.client("copy")) == tree(&place.server("tree")));
         fs::remove_dir_all(place.client("copy")).unwrap();
     }
@@ -103,7 +103,7 @@ fn one_and_several_names_go_on_where_they_are() {
         let get = |slow: &[&str]| get(&place, &[names, &[&server.address], slow].concat());
         start(&place, get).kill();
         let (code, said) = get(&[]).end();
-        assert!(code == 0 && said.contains("\"tree/b\" goes on at ") && said.contains("; 1 were the same"), "{said}");
+        assert!(code == 0 && said.contains("\"tree/b\" goes on at ") && said.contains("; 1 was the same"), "{said}");
         assert!(tree(&place.client("tree")) == tree(&place.server("tree")));
         fs::remove_dir_all(place.client("tree")).unwrap();
     }

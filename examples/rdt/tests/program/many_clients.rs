@@ -151,7 +151,7 @@ fn a_client_that_tries_again_reports_each_failure_once() {
     for client in clients {
         let (code, said) = client.end();
         assert_eq!((code, said.matches("tree/broken on this machine").count()), (1, 1), "{said}");
-        assert!(said.contains("1 of 2 files were not transferred"), "{said}");
+        assert!(said.contains("1 of 2 files was not transferred"), "{said}");
     }
 }
 

@@ -83,14 +83,14 @@ fn what_is_in_the_place_of_a_folder_has_one_line() {
         ("get a b {} --output file", "file", several, None),
         ("get tree/* {} --output file", "file", several, None),
         ("get tree {} --output in", "in/tree", file, None),
-        ("get a tree {} --output in", "in/tree", file, Some("1 of 2")),
-        ("get t* {} --output in", "in/tree", file, Some("5 of 5")),
-        ("get tree/* {} --output deep", "deep/below", file, Some("2 of 4")),
-        ("get t* {} --output linked", "linked/tree", link, Some("5 of 5")),
+        ("get a tree {} --output in", "in/tree", file, Some("1 of 2 files was")),
+        ("get t* {} --output in", "in/tree", file, Some("5 of 5 files were")),
+        ("get tree/* {} --output deep", "deep/below", file, Some("2 of 4 files were")),
+        ("get t* {} --output linked", "linked/tree", link, Some("5 of 5 files were")),
     ] {
         let (code, said) = say(&place, &server, command);
         let mut expected = vec![format!("rdt: cannot write {path} on this machine: {why}")];
-        expected.extend(failed.map(|failed| format!("rdt: {failed} files were not transferred")));
+        expected.extend(failed.map(|failed| format!("rdt: {failed} not transferred")));
         assert!(code == 1 && lines(&said) == expected, "{command}:\n{said}");
     }
 }

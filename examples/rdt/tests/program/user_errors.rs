@@ -143,7 +143,8 @@ const ANSWERS: [Row; 21] = [
     ),
     (
         "put {small} {server} --name folder",
-        "rdt: {server} refused \"folder\": it has a folder of this name, which no file replaces; choose another name",
+        "rdt: {server} refused \"folder\": it has a folder of this name, which no file replaces; choose another name, \
+         or --name folder/ to store it in there",
     ),
     (
         "put {medium} {server}",
@@ -157,18 +158,12 @@ const ANSWERS: [Row; 21] = [
     ),
     ("put {small} {closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
     ("get a rdt://{closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
-    (
-        "put {small} {silent} --timeout 1",
-        "rdt: no answer from {silent}: is a server running there, on this port and --profile?",
-    ),
-    (
-        "get a {silent} --timeout 1",
-        "rdt: no answer from {silent}: is a server running there, on this port and --profile?",
-    ),
+    ("put {small} {silent} --timeout 1", "rdt: no answer from {silent}: is a server running there, on this port?"),
+    ("get a {silent} --timeout 1", "rdt: no answer from {silent}: is a server running there, on this port?"),
     (
         "put {small} {server} --profile rostov --timeout 1",
-        "rdt: no answer from {server}: is a server running there, on this port and --profile? One in base mode cannot \
-         say that it does not admit this address (--allow)",
+        "rdt: no answer from {server}: is a server running there, on this port, with --profile rostov? One in base \
+         mode cannot say that it does not admit this address (--allow)",
     ),
     (
         "put {small} 0.0.0.0:6969",

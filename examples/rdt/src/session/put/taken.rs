@@ -3,8 +3,11 @@
 use super::Item;
 use crate::messages::refusal;
 use crate::session::client::ClientExchange;
+use crate::session::source::Source;
+use crate::shell_words;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The files that the server refused because something has their names.
@@ -15,6 +18,8 @@ pub(super) struct Taken {
     asked: HashMap<u32, Asking>,
     /// What the server has in the place of folders.
     blockers: HashSet<Box<str>>,
+    /// Whether the command sends one file, so that --name is about it.
+    is_single: bool,
 }
 
 /// A refused file, and the path that is looked at: its own, or that of a folder above it.
@@ -24,17 +29,23 @@ struct Asking {
 }
 
 /// A path that is taken, and by what.
-pub(super) type Why = (FilePathBox, &'static str);
+pub(super) type Why = (FilePathBox, Cow<'static, str>);
 
+/// A folder has the name of a file.
+const FOLDER: &str = "it has a folder of this name, which no file replaces; choose another name";
 /// A file has the name of a folder.
 const FILE: &str = "it has a file of this name, which no folder replaces; choose another name";
 
 impl Taken {
+    pub(super) fn new(is_single: bool) -> Self {
+        Self { is_single, ..Self::default() }
+    }
+
     /// Adds a file. Returns why its name is taken, if that is known already.
     pub(super) fn push(&mut self, item: Item) -> Option<Why> {
         let mut above = item.path.match_indices('/').filter_map(|(end, _)| item.path.get(..end));
         if let Some(blocker) = above.find(|above| self.blockers.contains(*above)) {
-            return FilePath::new(blocker).ok().map(|blocker| (blocker.into(), FILE));
+            return FilePath::new(blocker).ok().map(|blocker| (blocker.into(), FILE.into()));
         }
         let path = item.path.clone();
         self.waiting.push_back(Asking { item, path });
@@ -77,22 +88,28 @@ impl Taken {
                 None => refusal(ErrorCode::Exists),
             },
             Some(FileKind::Folder) if is_own && !item.is_folder() => {
-                "it has a folder of this name, which no file replaces; choose another name"
+                let is_named = self.is_single && matches!(item.source, Source::File(_));
+                let inside = shell_words::word(&format!("{}/", path.as_path())).into_owned();
+                let inside =
+                    if is_named { format!(", or --name {inside} to store it in there") } else { String::new() };
+                return Some((path, format!("{FOLDER}{inside}").into()));
             }
             Some(FileKind::File) if is_own && !item.is_folder() => {
                 "it has a file of this name, and replaces none (--no-replace); choose another name"
             }
             Some(FileKind::File) => {
                 self.blockers.insert(path.to_string().into());
-                return Some((path, FILE));
+                return Some((path, FILE.into()));
             }
             Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
         };
-        Some((item.path, why))
+        Some((item.path, why.into()))
     }
 
     /// Those about which nothing is known.
     pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = Why> {
-        std::mem::take(&mut self.waiting).into_iter().map(|asking| (asking.item.path, refusal(ErrorCode::Exists)))
+        std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|asking| (asking.item.path, refusal(ErrorCode::Exists).into()))
     }
 }
