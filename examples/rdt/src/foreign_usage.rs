@@ -1,8 +1,11 @@
 //! What to write instead of the commands, options and orders of `scp`, `cp`, `rsync` and `ls`.
 
+mod options;
+
 use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
-use crate::shell_words::command as command_of;
+use crate::shell_words::{command as command_of, word as shell_word};
+pub(crate) use options::option;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -25,32 +28,6 @@ pub(crate) fn command(name: &str) -> Option<String> {
     })
 }
 
-/// What to write instead of an option that `command` does not have.
-pub(crate) fn option(command: &str, option: &str) -> Option<String> {
-    let why = match (command, option) {
-        ("put" | "get", "-p" | "--preserve") => {
-            "times and permissions come along anyway (--no-preserve leaves them out)"
-        }
-        ("put" | "get", "-a" | "--archive") => "folders, times and permissions come along anyway",
-        ("put" | "get", "-u") => "write --update, to skip files that are the same on the other side",
-        ("put" | "get", "-c" | "--checksum") => "write --verify, to skip files with the same content on the other side",
-        ("put" | "get", "-C" | "-z" | "--compress") => "nothing is compressed; leave it out",
-        ("put" | "get", "-l" | "--bwlimit") => "write --rate, as in --rate 20M (bits per second)",
-        ("put", "-o" | "--output") => "write --name for the path at the server",
-        ("put" | "get", "-n" | "--dry-run") => "rdt ls HOST lists what is there, and nothing is tried without effect",
-        ("get", "--name") => "write --output for the place on this machine",
-        ("put" | "get" | "ls" | "load" | "bench", "-P" | "-p" | "--port") => "write HOST:PORT",
-        ("put" | "get" | "ls", "-i") => "there are no keys and no passwords; leave it out",
-        ("put" | "get" | "ls" | "serve", "-q") => "write --quiet",
-        ("ls", "-l" | "-a" | "-h" | "-A" | "-1") => "lengths, times and hidden files are listed anyway",
-        ("ls", "-R") => "write -r or --recursive",
-        ("serve", "-p" | "-P" | "--port") => "write --bind 0.0.0.0:PORT, or --bind 127.0.0.1:PORT",
-        ("serve", "-d" | "--dir" | "--directory" | "--folder") => "write --root DIR",
-        _ => return None,
-    };
-    Some(format!("there is no {option}: {why}"))
-}
-
 /// What is missing beside the only word of `put`.
 pub(crate) fn beside_word_of_put(word: &str, name: Option<&str>) -> String {
     let option = name.map(|name| ("--name", name));
@@ -64,11 +41,10 @@ pub(crate) fn beside_word_of_put(word: &str, name: Option<&str>) -> String {
     if is_here(word) {
         return format!("the server is missing: write {}", command_of("put", [word, "HOST"], option));
     }
-    let place = of_ls(word).map(|(host, path)| (host.to_owned(), path.to_owned())).or_else(|| of_scp(word));
-    match place {
+    match place(word) {
         Some((host, path)) => {
             let (url, get) = (server_address::url(&host, &path), command_of("get", [&*path, &*host], None));
-            format!("the file is missing: write rdt put FILE {url}, or to fetch, {get}")
+            format!("the file is missing: write rdt put FILE {}, or to fetch, {get}", shell_word(&url))
         }
         None => {
             let put = command_of("put", ["FILE", word], option);
@@ -84,8 +60,7 @@ pub(crate) fn beside_word_of_get(word: &str, output: Option<&str>) -> String {
         let list = command_of("ls", [word], None);
         return format!("the name is missing: write {} ({list} shows them, and . is everything)", get("NAME", word));
     }
-    let place = of_ls(word).map(|(host, path)| (host.to_owned(), path.to_owned())).or_else(|| of_scp(word));
-    match place {
+    match place(word) {
         Some((host, path)) => format!("the server comes last: write {}", get(&path, &host)),
         None => format!("a name and a server are needed: write {}, or {}", get(word, "HOST"), get("NAME", word)),
     }
@@ -127,12 +102,20 @@ pub(crate) fn order_of_put(words: &[String], name: Option<&str>) -> Option<Strin
 pub(crate) fn order_of_get(words: &[String], output: Option<&str>) -> Option<String> {
     let [names @ .., last] = words else { return None };
     let first = names.first()?;
-    let host = of_scp(first).map(|(host, _)| host);
+    let host = place(first).map(|(host, _)| host);
     let is_place = is_place(last);
+    let get_url = |url: &str, last| command_of("get", [url], to(output.or(last)));
     if server_address::is_url(first) {
-        let is_place = is_place || is_here(last) && !is_known(last);
-        let get = command_of("get", [&**first], to(output.or(Some(last))));
-        return (is_place && names.len() == 1).then(|| format!("a URL names the server already: write {get}"));
+        let place = (is_place || !is_known(last)).then_some(last.as_str());
+        let is_pair = names.len() == 1 && !server_address::is_url(last);
+        return is_pair.then(|| format!("a URL names the server already: write {}", get_url(first, place)));
+    }
+    if let ([name], Some((server, path))) = (names, of_ls(first))
+        && (is_place || !is_known(last))
+        && !is_here(name)
+    {
+        let get = get_url(&server_address::url(&server, &path), Some(last));
+        return Some(format!("a path needs rdt:// in front: write {get}"));
     }
     if !is_place && !is_here(last) && !is_server(first) && host.is_none() || is_known(last) {
         return None;
@@ -142,12 +125,13 @@ pub(crate) fn order_of_get(words: &[String], output: Option<&str>) -> Option<Str
         return Some(format!("the name is missing: write {get}"));
     }
     if is_server(first) && !is_place && (names.len() == 1 || !Path::new(last).is_dir()) {
-        let get = command_of("get", texts(&words[1..]).chain([&**first]), to(output));
+        let names: Vec<_> = words[1..].iter().map(|name| there(name)).collect();
+        let get = command_of("get", texts(&names).chain([&**first]), to(output));
         return Some(format!("the server comes last: write {get}"));
     }
     let get = instead(names, output.or(Some(last)));
     match host {
-        Some(host) if names.iter().filter_map(|name| of_scp(name)).any(|(other, _)| other != host) => {
+        Some(host) if names.iter().filter_map(|name| place(name)).any(|(other, _)| other != host) => {
             Some(format!("one server at a time, and it comes last: write {get}"))
         }
         // A name may have a colon, and then the last word is a host that is not known now.
@@ -173,13 +157,14 @@ fn none(place: &str) -> String {
 /// The command to write instead of `host:path`, `host path` and `path`, for one server.
 fn instead(names: &[String], output: Option<&str>) -> String {
     let (host, paths) = host_and_paths(names);
-    command_of("get", paths.iter().map(|path| &**path).chain([&*host]), to(output))
+    let paths: Vec<_> = paths.iter().map(|path| there(path)).collect();
+    command_of("get", texts(&paths).chain([&*host]), to(output))
 }
 
 /// The host and the paths in words without their destination.
 fn host_and_paths(words: &[String]) -> (String, Vec<String>) {
-    let of_scp: Option<Vec<_>> = words.iter().map(|word| of_scp(word)).collect();
-    if let Some(all) = of_scp
+    let places: Option<Vec<_>> = words.iter().map(|word| place(word)).collect();
+    if let Some(all) = places
         && let Some((host, _)) = all.first().cloned()
     {
         // A command has one server.
@@ -203,9 +188,8 @@ pub(crate) fn order_of_ls(server: &str, others: &[String]) -> Option<String> {
         (false, true) => (last.as_str(), server),
         (false, false) => return Some("a path stands behind its server: write rdt ls HOST/FOLDER".into()),
     };
-    let path = path.trim_start_matches("./").trim_start_matches('/');
-    let path = if path == "." { "" } else { path };
-    let path = if server_address::is_url(host) { server_address::encode(path) } else { path.into() };
+    let path = remote_path::cleaned(path);
+    let path = if server_address::is_url(host) { server_address::encode(&path) } else { path };
     let list = command_of("ls", [&*format!("{}/{path}", host.trim_end_matches('/'))], None);
     Some(format!("a path stands behind its server: write {list}"))
 }
@@ -241,10 +225,21 @@ fn is_known(word: &str) -> bool {
     server_address::is_url(word) || ServerAddress::parse(word).is_ok_and(|address| address.resolve().is_ok())
 }
 
+/// A path as a server has it, and `.` for all of its folder.
+fn there(path: &str) -> String {
+    let cleaned = remote_path::cleaned(path);
+    if cleaned.is_empty() { ".".into() } else { cleaned }
+}
+
+/// The host and the path in a word of another program, or of `rdt ls`.
+fn place(word: &str) -> Option<(String, String)> {
+    of_ls(word).or_else(|| of_scp(word))
+}
+
 /// The host and the path of `host/path`, if the host can hardly be a folder.
-fn of_ls(word: &str) -> Option<(&str, &str)> {
+fn of_ls(word: &str) -> Option<(String, String)> {
     let (host, path) = word.split_once('/')?;
-    (is_server(host) && !path.is_empty()).then_some((host, path))
+    (is_server(host) && !path.is_empty()).then(|| (host.to_owned(), there(path)))
 }
 
 /// The host and the path of `host:path` or `user@host:path`. Servers have no users, and paths begin in their folder.
@@ -258,9 +253,7 @@ fn of_scp(word: &str) -> Option<(String, String)> {
     let end = with_port.or(ends.first().copied())?;
     let (host, path) = (word.get(..end)?, word.get(end + 1..)?);
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let path = path.trim_start_matches("~/");
-    let path = remote_path::plain(path).unwrap_or_else(|| path.trim_start_matches('/').to_owned());
-    let path = if path.is_empty() { ".".into() } else { path };
+    let path = there(path.trim_start_matches("~/"));
     (!host.is_empty() && !host.contains('/')).then(|| (host.to_owned(), path))
 }
 
@@ -280,7 +273,7 @@ mod tests {
             ("user@host:~/a/b", Some(("host", "a/b"))),
             ("host:", Some(("host", "."))),
             ("host:/", Some(("host", "."))),
-            ("host:../a//b/", Some(("host", "a/b"))),
+            ("host:../a//b/", Some(("host", "a/b/"))),
             ("host:7000:a:b", Some(("host:7000", "a:b"))),
             ("localhost:7000/a", None),
             ("a/b:c", None),
@@ -288,7 +281,7 @@ mod tests {
             let found = of_scp(word);
             assert_eq!(found.as_ref().map(|(host, path)| (&**host, &**path)), expected, "{word}");
         }
-        assert_eq!(of_ls("localhost:7000/a/b"), Some(("localhost:7000", "a/b")));
+        assert_eq!(of_ls("localhost:7000/../a/b"), Some(("localhost:7000".into(), "a/b".into())));
         assert_eq!(of_ls("folder/a"), None);
     }
 

@@ -5,10 +5,15 @@ use rdt_proto::files::{FilePath, FilePathBox, PathError};
 
 /// Reads a path. The error says which part is wrong, and what to write instead.
 pub(crate) fn parse(text: &str) -> Result<FilePathBox, String> {
-    FilePath::new(text).map(FilePathBox::from).map_err(|error| explain(text, error))
+    parse_within(text, str::to_owned)
 }
 
-fn explain(text: &str, error: PathError) -> String {
+/// The same for a path within a word, which `whole` makes of the path.
+pub(crate) fn parse_within(text: &str, whole: impl Fn(&str) -> String) -> Result<FilePathBox, String> {
+    FilePath::new(text).map(FilePathBox::from).map_err(|error| explain(text, error, whole))
+}
+
+fn explain(text: &str, error: PathError, whole: impl Fn(&str) -> String) -> String {
     const BEGINS: &str = "the path begins in the folder of the server";
     let why = match error {
         _ if text.is_empty() => return "the path is empty".into(),
@@ -22,13 +27,19 @@ fn explain(text: &str, error: PathError) -> String {
         _ => return error.to_string(),
     };
     match plain(text) {
-        Some(path) => format!("{why}: write {}", word(&path)),
+        Some(path) => format!("{why}: write {}", word(&whole(&path))),
         None => why,
     }
 }
 
-/// The path without what is wrong in it.
+/// The path without what is wrong in it, if anything is left.
 pub(crate) fn plain(text: &str) -> Option<String> {
+    let path = cleaned(text.trim_end_matches('/'));
+    FilePath::new(&path).is_ok().then_some(path)
+}
+
+/// The path without empty parts, `.` and `..`. A slash at its end stays.
+pub(crate) fn cleaned(text: &str) -> String {
     let mut parts = Vec::new();
     for part in text.split('/') {
         match part {
@@ -39,7 +50,10 @@ pub(crate) fn plain(text: &str) -> Option<String> {
             part => parts.push(part),
         }
     }
-    Some(parts.join("/")).filter(|path| FilePath::new(path).is_ok())
+    if text.ends_with('/') && !parts.is_empty() {
+        parts.push("");
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]

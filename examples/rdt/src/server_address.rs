@@ -7,15 +7,20 @@
 //!
 //! In a URL, `%` and two digits stand for a byte (RFC 3986 §2.1), and `%25` for the `%` of a zone (RFC 6874 §2).
 
+mod foreign;
+mod url;
+
 use crate::remote_path;
 use crate::shell_words::word;
+use foreign::{Advice, ForeignAddress};
 use rdt_proto::files::FilePathBox;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use url::SCHEME;
+pub(crate) use url::{encode, is_url, url};
 
 /// The default port of a server.
 const PORT: u16 = 6969;
-const SCHEME: &str = "rdt://";
 
 /// The address of a server, and perhaps the name of a file there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +36,21 @@ pub(crate) struct ServerAddress {
 
 impl ServerAddress {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let Some(rest) = without_scheme(text)? else { return Self::of(text, text, false, None) };
+        let Some(rest) = without_scheme(text)? else {
+            return match ForeignAddress::of(text) {
+                Some(foreign) => Err(Self::instead(&foreign.advice())),
+                None => Self::of(text, text, false, None),
+            };
+        };
+        if let Some(foreign) = ForeignAddress::of(rest).filter(|foreign| !foreign.has_path_behind_slash()) {
+            return Err(Self::instead(&foreign.advice_in_url()));
+        }
         let (authority, name) = match rest.split_once('/') {
             None | Some((_, "")) => (rest.trim_end_matches('/'), None),
             Some((authority, path)) => {
                 let path = decode_path(path)?;
-                let name = remote_path::parse(path.trim_end_matches('/'))?;
+                let whole = |path: &str| url(authority, path);
+                let name = remote_path::parse_within(path.trim_end_matches('/'), whole)?;
                 (authority, Some(name))
             }
         };
@@ -45,32 +59,45 @@ impl ServerAddress {
 
     /// The same for an address with a path behind it, with or without a scheme.
     pub(crate) fn parse_with_path(text: &str) -> Result<Self, String> {
+        if is_url(text) {
+            return Self::parse(text);
+        }
+        if let Some(foreign) = ForeignAddress::of(text).filter(|foreign| !foreign.has_path_behind_slash()) {
+            return Err(Self::instead(&foreign.advice()));
+        }
         match text.split_once('/') {
-            Some((authority, path)) if !is_url(text) => {
+            Some((authority, path)) => {
                 let path = path.trim_end_matches('/');
-                let path = if path.is_empty() { None } else { Some(remote_path::parse(path)?) };
+                let path = if path.is_empty() {
+                    None
+                } else {
+                    Some(remote_path::parse_within(path, |path| format!("{authority}/{path}"))?)
+                };
                 Self::of(text, authority, false, path)
             }
-            Some(_) | None => Self::parse(text),
+            None => Self::of(text, text, false, None),
         }
     }
 
     /// The same for a command that has no use for a name.
     pub(crate) fn parse_without_name(text: &str) -> Result<Self, String> {
-        let address = Self::parse(text)?;
-        if address.name.is_some() { Err("a name of a file has no meaning here".into()) } else { Ok(address) }
+        let rest = without_scheme(text)?;
+        // A URL may end with a slash.
+        let place = rest.map_or(text, |rest| rest.trim_end_matches('/'));
+        let authority = match ForeignAddress::of(place) {
+            Some(foreign) if foreign.path.is_some() => foreign.host,
+            _ => return Self::parse(text),
+        };
+        Self::of(authority, authority, false, None)?;
+        Err(format!("a path has no meaning here: write {}", word(authority)))
+    }
+
+    /// The advice, or what is wrong with it.
+    fn instead(Advice { what, instead }: &Advice) -> String {
+        Self::parse(instead).err().unwrap_or_else(|| format!("{what}: write {}", word(instead)))
     }
 
     fn of(text: &str, authority: &str, is_url: bool, name: Option<FilePathBox>) -> Result<Self, String> {
-        if let Some(hint) = of_scp(authority) {
-            return Err(hint);
-        }
-        if let Some((host, path)) = authority.split_once('/') {
-            return Err(format!("a path needs rdt:// in front: write {}", url(host, path)));
-        }
-        if let Some(host) = authority.strip_suffix(':').filter(|host| !host.contains(':')) {
-            return Err(format!("no port follows the colon: write {}", word(host)));
-        }
         let (host, port) = split(authority, is_url)?;
         if is_number(&host) {
             return Err(format!("a number is no host: write HOST:{host} if it is the port"));
@@ -129,28 +156,6 @@ impl Display for ServerAddress {
     }
 }
 
-/// Whether the text is a URL, and not the name of a file.
-pub(crate) fn is_url(text: &str) -> bool {
-    text.contains("://")
-}
-
-/// The URL of a path at a host, as a word of a shell.
-pub(crate) fn url(host: &str, path: &str) -> String {
-    word(&format!("{SCHEME}{host}/{}", encode(path))).into_owned()
-}
-
-/// A path as it stands in a URL: what has a meaning there, and a blank, is a `%` and two digits.
-pub(crate) fn encode(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for char in path.chars() {
-        match char {
-            ' ' | '%' | '?' | '#' => encoded.push_str(&format!("%{:02X}", u32::from(char))),
-            char => encoded.push(char),
-        }
-    }
-    encoded
-}
-
 /// Checks the form of an address to listen on.
 pub(crate) fn parse_bind(text: &str) -> Result<String, String> {
     let (host, _) = split(text, false)?;
@@ -178,29 +183,6 @@ fn without_scheme(text: &str) -> Result<Option<&str>, String> {
         Some(scheme) if scheme.eq_ignore_ascii_case(SCHEME) => Ok(text.get(SCHEME.len()..)),
         _ if is_url(text) => Err("only URLs that begin with rdt:// are understood".into()),
         _ => Ok(None),
-    }
-}
-
-/// What to write instead of `user@host`, `host:path` and `user@host:path`, as `scp` has them.
-fn of_scp(text: &str) -> Option<String> {
-    let (user, place) = text.split_once('@').map_or((None, text), |(user, place)| (Some(user), place));
-    let (host, path) = place.split_once(':').unwrap_or((place, ""));
-    let port = path.split('/').next().unwrap_or_default();
-    let is_port = path.is_empty() || !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let is_simple = !host.is_empty() && !host.contains(['[', '/', '@']) && !path.contains([':', '@', ']']);
-    let path = path.trim_start_matches('/').trim_start_matches("~/");
-    match (user, is_port) {
-        _ if !is_simple => None,
-        (Some(user), true) => Some(format!("there are no users, so that {user}@ has no place: write {}", word(place))),
-        (Some(user), false) => Some(format!(
-            "there are no users, so that {user}@ has no place, and a path needs a URL: write {}",
-            url(host, path)
-        )),
-        (None, false) => {
-            let url = url(host, path);
-            Some(format!("{path:?} is not a port from 1 to 65535, and a path needs a URL: write {url}"))
-        }
-        (None, true) => None,
     }
 }
 
@@ -298,98 +280,4 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> (String, u16, Option<String>) {
-        let address = ServerAddress::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
-        let name = address.name.map(|name| name.to_string());
-        (address.host, address.port, name)
-    }
-
-    #[test]
-    fn every_form_of_an_address_is_understood() {
-        for (text, host, port, name) in [
-            ("host", "host", PORT, None),
-            ("host:1", "host", 1, None),
-            ("192.0.2.1", "192.0.2.1", PORT, None),
-            ("::1", "::1", PORT, None),
-            ("[::1]", "::1", PORT, None),
-            ("[::1]:65535", "::1", 65_535, None),
-            ("fe80::1%eth0", "fe80::1%eth0", PORT, None),
-            ("[fe80::1%eth0]:1", "fe80::1%eth0", 1, None),
-            ("[fe80::1%25]:1", "fe80::1%25", 1, None),
-            ("rdt://host", "host", PORT, None),
-            ("RDT://host:1/", "host", 1, None),
-            ("rdt://host:1/a", "host", 1, Some("a")),
-            ("rdt://[::1]:1/a%20b%25%C3%a9", "::1", 1, Some("a b%\u{e9}")),
-            ("rdt://host/a/b%3f/c/", "host", PORT, Some("a/b?/c")),
-            ("rdt://[fe80::1%eth0]/a", "fe80::1%eth0", PORT, Some("a")),
-            ("rdt://[fe80::1%25eth0]:1/a", "fe80::1%eth0", 1, Some("a")),
-        ] {
-            assert_eq!(parsed(text), (host.into(), port, name.map(Into::into)), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_malformed_address_names_what_is_wrong() {
-        for (text, why) in [
-            ("", "it names no host"),
-            (":1", "it names no host"),
-            ("rdt://", "it names no host"),
-            ("rdt:///a", "it names no host"),
-            ("host:", "no port follows the colon: write host"),
-            ("7000", "a number is no host: write HOST:7000 if it is the port"),
-            ("host:port", "\"port\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/port"),
-            ("host:/a/b", "\"a/b\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/a/b"),
-            ("host:+1", "\"+1\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/+1"),
-            ("host:0", "\"0\" is not a port from 1 to 65535"),
-            ("host:65536", "\"65536\" is not a port from 1 to 65535"),
-            ("host/a", "a path needs rdt:// in front: write rdt://host/a"),
-            ("host:1/a", "a path needs rdt:// in front: write rdt://host:1/a"),
-            ("host/a b?", "a path needs rdt:// in front: write 'rdt://host/a%20b%3F'"),
-            ("host:*.jpg", "\"*.jpg\" is not a port from 1 to 65535, and a path needs a URL: write 'rdt://host/*.jpg'"),
-            ("user@host", "there are no users, so that user@ has no place: write host"),
-            ("u@host:7", "there are no users, so that u@ has no place: write host:7"),
-            ("u@host:a/b", "there are no users, so that u@ has no place, and a path needs a URL: write rdt://host/a/b"),
-            ("a host", "' ' has no place in a host"),
-            ("[::1", "the bracket of the IPv6 address is not closed"),
-            ("[::1]1", "\"1\" follows the bracket, and not : and a port"),
-            ("[host]:1", "\"host\" is not an IPv6 address; with a port it is written as [::1]:6969"),
-            ("a:b:c", "\"a:b:c\" is not an IPv6 address; with a port it is written as [::1]:6969"),
-            ("[fe80::1%]:1", "the network interface after % is missing"),
-            ("http://host/a", "only URLs that begin with rdt:// are understood"),
-            ("rdt://host/a//b", "// has no place in a path: write a/b"),
-            ("rdt://host/a/%2e%2E", ".. has no place in a path: the path begins in the folder of the server"),
-            ("rdt://host/a%2Fb", "%2F in a name cannot be stored"),
-            ("rdt://host/a?b", "? in a name is written as %3F"),
-            ("rdt://host/a%zz", "% in a name is written as %25"),
-            ("rdt://host/a%", "% in a name is written as %25"),
-            ("rdt://host/a%\u{e9}\u{e9}", "% in a name is written as %25"),
-            ("rdt://host/a%ff", "the name is not UTF-8"),
-        ] {
-            assert_eq!(ServerAddress::parse(text), Err(why.into()), "{text}");
-        }
-        assert!(ServerAddress::parse_without_name("rdt://host/a").is_err());
-        assert_eq!(parse_bind("[::]:0"), Ok("[::]:0".into()));
-        assert!(parse_bind("rdt://host").is_err());
-    }
-
-    /// Loopback has the number 1.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_zone_is_the_name_or_the_number_of_an_interface() {
-        for text in ["[fe80::1%lo]:1", "fe80::1%1", "rdt://[fe80::1%25lo]"] {
-            let SocketAddr::V6(address) = ServerAddress::parse(text).unwrap().first().unwrap() else {
-                panic!("{text}")
-            };
-            assert_eq!((address.ip().to_string().as_str(), address.scope_id()), ("fe80::1", 1), "{text}");
-        }
-        let none = ServerAddress::parse("[fe80::1%none]:1").unwrap().first();
-        let expected =
-            "cannot use [fe80::1%none]:1 as the server: this machine has no network interface \"none\" for it";
-        assert_eq!(none, Err(expected.into()));
-        let missing = ServerAddress::parse("[fe80::1]:1").unwrap().first();
-        assert!(missing.unwrap_err().ends_with("needs the network interface, as in [fe80::1%eth0]"));
-    }
-}
+mod tests;

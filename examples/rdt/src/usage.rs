@@ -49,17 +49,46 @@ fn in_own_words(command: &mut Command, error: clap::Error) -> clap::Error {
     };
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
+            if named(ContextKind::InvalidSubcommand) == Some("version") {
+                return version().unwrap_or(error);
+            }
             let why = named(ContextKind::InvalidSubcommand).and_then(foreign_usage::command);
             why.map_or(error, |why| command.error(ErrorKind::InvalidSubcommand, why))
         }
         ErrorKind::UnknownArgument => {
-            let name = std::env::args_os().nth(1).unwrap_or_default().to_string_lossy().into_owned();
-            let why = named(ContextKind::InvalidArg).and_then(|option| foreign_usage::option(&name, option));
-            let of = command.find_subcommand_mut(&name).zip(why);
-            of.map(|(of, why)| of.error(ErrorKind::UnknownArgument, why)).unwrap_or(error)
+            let Some(option) = named(ContextKind::InvalidArg) else { return error };
+            if matches!(option, "--version" | "-V") {
+                return version().unwrap_or(error);
+            }
+            let words: Vec<_> = std::env::args_os().skip(1).collect();
+            let name = words.first().map_or("".into(), |word| word.to_string_lossy());
+            let why = foreign_usage::option(&name, option);
+            let similar = named(ContextKind::SuggestedArg);
+            if why.is_none() && similar.is_some_and(|similar| is_typing_error(option, similar)) {
+                return error;
+            }
+            let why = why.unwrap_or_else(|| format!("unexpected argument '{option}' found"));
+            let mut of = command.clone();
+            for word in &words {
+                let Some(inner) = of.find_subcommand(word).cloned() else { break };
+                of = inner;
+            }
+            of.error(ErrorKind::UnknownArgument, why)
         }
         _ => error,
     }
+}
+
+/// What `rdt --version` prints.
+fn version() -> Option<clap::Error> {
+    Cli::command().try_get_matches_from(["rdt", "--version"]).err()
+}
+
+/// Whether an option was meant for a similar one. clap also finds such that only share some letters.
+fn is_typing_error(option: &str, similar: &str) -> bool {
+    /// The number of letters that are missing, too many, wrong, or in the wrong order.
+    const MOST: usize = 2;
+    strsim::osa_distance(option, similar) <= MOST
 }
 
 /// Waits until all is printed, but not long. Returns the exit code, unless the standard output failed.

@@ -3,6 +3,7 @@
 //!
 //! Errors that come in the midst of a transfer are in `failures`, those of `socket-tcp` in `socket_tcp`.
 
+mod advice;
 mod command_lines;
 
 use crate::runner::{Place, run};
@@ -242,36 +243,48 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// Creates files, and runs `check` with them beside three servers and a silent port.
+    fn with(check: impl FnOnce(&Self)) {
+        let place = Place::new();
+        let (root, silent) = (place.server(""), UdpSocket::bind("127.0.0.1:0").unwrap());
+        std::fs::write(place.server("there"), "old").unwrap();
+        std::fs::create_dir(place.server("folder")).unwrap();
+        std::fs::create_dir(place.client("there")).unwrap();
+        std::fs::write(place.client("small"), "small").unwrap();
+        std::fs::write(place.client("two words"), "small").unwrap();
+        std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
+        std::fs::write(place.client("a:b"), "small").unwrap();
+        let server = place.serve(&["--max-size", "1K", "--no-replace"]);
+        let read_only = place.serve(&["--read-only"]);
+        let full = place.serve(&["--max-unfinished", "1"]);
+        let silent_address = silent.local_addr().unwrap().to_string();
+        let [server_address, read_only_address, full_address] =
+            [&server, &read_only, &full].map(|server| server.address.clone());
+        let setting = Self {
+            place,
+            server: server_address,
+            read_only: read_only_address,
+            full: full_address,
+            silent: silent_address,
+        };
+        check(&setting);
+        assert_eq!(Place::names(&root), ["folder", "there"], "nothing is stored");
+    }
+}
+
 fn check(rows: &[Row], code: i32) {
-    let place = Place::new();
-    let (root, silent) = (place.server(""), UdpSocket::bind("127.0.0.1:0").unwrap());
-    std::fs::write(place.server("there"), "old").unwrap();
-    std::fs::create_dir(place.server("folder")).unwrap();
-    std::fs::create_dir(place.client("there")).unwrap();
-    std::fs::write(place.client("small"), "small").unwrap();
-    std::fs::write(place.client("two words"), "small").unwrap();
-    std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
-    std::fs::write(place.client("a:b"), "small").unwrap();
-    let server = place.serve(&["--max-size", "1K", "--no-replace"]);
-    let read_only = place.serve(&["--read-only"]);
-    let full = place.serve(&["--max-unfinished", "1"]);
-    let silent_address = silent.local_addr().unwrap().to_string();
-    let [server_address, read_only_address, full_address] =
-        [&server, &read_only, &full].map(|server| server.address.clone());
-    let setting = Setting {
-        place,
-        server: server_address,
-        read_only: read_only_address,
-        full: full_address,
-        silent: silent_address,
-    };
+    Setting::with(|setting| each(rows, |row| setting.fault(row, code)));
+}
+
+/// Checks every row, and shows the faults of all.
+fn each(rows: &[Row], fault: impl Fn(Row) -> Option<String> + Sync) {
     // Rows wait for the network, and so run together.
     let faults: Vec<_> = thread::scope(|scope| {
-        let rows: Vec<_> = rows.iter().map(|row| scope.spawn(|| setting.fault(*row, code))).collect();
+        let rows: Vec<_> = rows.iter().map(|row| scope.spawn(|| fault(*row))).collect();
         rows.into_iter().filter_map(|row| row.join().unwrap()).collect()
     });
     assert!(faults.is_empty(), "{} of {} rows differ:\n{}", faults.len(), rows.len(), faults.join("\n"));
-    assert_eq!(Place::names(&root), ["folder", "there"], "nothing is stored");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Row;
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-pub(super) const COMMAND_LINES: [Row; 113] = [
+pub(super) const COMMAND_LINES: [Row; 144] = [
     ("go a", "error: unrecognized subcommand 'go'"),
     ("send a", "error: there is no send: write rdt put FILE… HOST"),
     ("cp a host:b", "error: there is no cp: write rdt put FILE… HOST to send, and rdt get NAME… HOST to fetch"),
@@ -29,9 +29,57 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
         "error: there is no -n: rdt ls HOST lists what is there, and nothing is tried without effect",
     ),
     ("put -q {small} {closed}", "error: there is no -q: write --quiet"),
-    ("put {small} {closed} -o a", "error: there is no -o: write --name for the path at the server"),
+    ("put {small} {closed} -o a", "error: there is no -o: write --name PATH for the path at the server"),
     ("ls -l {closed}", "error: there is no -l: lengths, times and hidden files are listed anyway"),
     ("serve -p 7000", "error: there is no -p: write --bind 0.0.0.0:PORT, or --bind 127.0.0.1:PORT"),
+    (
+        "put --force {small} {closed}",
+        "error: there is no --force: files at the server are replaced anyway, unless it has --no-replace",
+    ),
+    ("get -f a {closed}", "error: there is no -f: files on this machine are replaced anyway"),
+    (
+        "put --partial {small} {closed}",
+        "error: there is no --partial: an interrupted transfer goes on anyway, with the same command",
+    ),
+    (
+        "put --progress {small} {closed}",
+        "error: there is no --progress: a terminal shows the progress anyway (--quiet hides it, --json prints it)",
+    ),
+    (
+        "put --exclude a {client} {closed}",
+        "error: there is no --exclude: nothing in a folder is left out; give the files and folders by name",
+    ),
+    (
+        "get --include=a b {closed}",
+        "error: there is no --include: nothing in a folder is left out; give names or patterns, as in rdt get \
+         'photos/*.jpg' HOST",
+    ),
+    (
+        "put --ignore-existing {small} {closed}",
+        "error: there is no --ignore-existing: a server with --no-replace replaces none, and --update skips files that \
+         are the same there",
+    ),
+    (
+        "put --stats {small} {closed}",
+        "error: there is no --stats: the sum is printed anyway, and -v says what the connection does",
+    ),
+    (
+        "put --remove-source-files {small} {closed}",
+        "error: there is no --remove-source-files: files stay on this machine; remove them once they are stored",
+    ),
+    ("put --delete {client} {closed}", "error: there is no --delete: nothing is removed on the other side"),
+    ("put -e ssh {client} {closed}", "error: there is no -e: no shell is needed: the other side is rdt serve"),
+    ("put -y {client} {closed}", "error: there is no -y: nothing is asked; leave it out"),
+    ("ls --long {closed}", "error: there is no --long: lengths, times and hidden files are listed anyway"),
+    ("ls -t {closed}", "error: there is no -t: the list has one order; sort it behind a pipe"),
+    (
+        "serve --daemon",
+        "error: there is no --daemon: a server stays in the foreground; systemd or the shell (nohup, &) can run it in \
+         the background",
+    ),
+    ("get --name b a {closed}", "error: there is no --name: write --output PATH for the place on this machine"),
+    ("put -l 9 {small} {closed}", "error: there is no -l: write --rate 20M for 20 million bits per second"),
+    ("serve --listen 7000", "error: there is no --listen: write --bind HOST:PORT"),
     ("put {closed} {small}", "error: the server comes last: write rdt put {small} {closed}"),
     ("put localhost {small} {client}", "error: the server comes last: write rdt put {small} {client} localhost"),
     (
@@ -126,6 +174,33 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
         "put {small} {closed}/a",
         "error: invalid value '{closed}/a': a path needs rdt:// in front: write rdt://{closed}/a",
     ),
+    // Regression: what these wrote to write was no address, or no command.
+    (
+        "put {small} {closed}:/tmp/x",
+        "error: invalid value '{closed}:/tmp/x': a path needs a URL: write rdt://{closed}/tmp/x",
+    ),
+    ("put --json {small} {closed}:x", "error: invalid value '{closed}:x': a path needs a URL: write rdt://{closed}/x"),
+    (
+        "put {small} {closed}/../a",
+        "error: invalid value '{closed}/../a': a path needs rdt:// in front: write rdt://{closed}/a",
+    ),
+    (
+        "ls {closed}:gone",
+        "error: invalid value '{closed}:gone' for '<ADDR[/PATTERN]>': a path needs a URL: write rdt://{closed}/gone",
+    ),
+    (
+        "ls localhost:/gone/",
+        "error: invalid value 'localhost:/gone/' for '<ADDR[/PATTERN]>': \"gone/\" is not a port from 1 to 65535, and a \
+         path needs a URL: write rdt://localhost/gone/",
+    ),
+    ("get {closed}/a.txt .", "error: a path needs rdt:// in front: write rdt get rdt://{closed}/a.txt --output ."),
+    (
+        "get {closed}/a {closed}/b .",
+        "error: the server comes last, and . is on this machine: write rdt get a b {closed} --output .",
+    ),
+    ("get localhost a//b", "error: the server comes last: write rdt get a/b localhost"),
+    ("ls localhost ../a/", "error: a path stands behind its server: write rdt ls localhost/a/"),
+    ("put host:", "error: the file is missing: write rdt put FILE rdt://host/, or to fetch, rdt get . host"),
     ("put", "error: the following required arguments were not provided:"),
     ("put {closed}", "error: the file is missing: write rdt put FILE {closed}"),
     ("put {small}", "error: the server is missing: write rdt put {small} HOST"),
@@ -195,8 +270,8 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
     ),
     (
         "put {small} host:a:b",
-        "error: invalid value 'host:a:b': \"host:a:b\" is not an IPv6 address; with a port it is \
-         written as [::1]:6969",
+        "error: invalid value 'host:a:b': \"a:b\" is not a port from 1 to 65535, and a path needs a URL: write \
+         rdt://host/a:b",
     ),
     (
         "put {small} user@host",
@@ -215,12 +290,17 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
     ("get a [::1", "error: invalid value '[::1': the bracket of the IPv6 address is not closed"),
     ("get a b {closed} -o -", "error: the standard output takes one file: give one NAME, or --output FOLDER"),
     ("get a rdt://{closed}/b", "error: the address has a name already"),
-    ("get rdt://{closed}/a {closed}", "error: a URL names the server already: give it alone"),
+    ("get rdt://{closed}/a {closed}", "error: a URL names the server already: write rdt get rdt://{closed}/a"),
+    (
+        "get rdt://{closed}/a down.invalid",
+        "error: a URL names the server already: write rdt get rdt://{closed}/a --output down.invalid",
+    ),
+    ("get rdt://{closed}/a rdt://{closed}/b", "error: a URL names the server already: give it alone"),
     ("get rdt://{closed}", "error: the URL has no name of a file: give rdt://host:port/name"),
     (
         "get rdt://{closed}/a/../b",
         "error: invalid value 'rdt://{closed}/a/../b': .. has no place in a path: the path begins in the \
-         folder of the server: write b",
+         folder of the server: write rdt://{closed}/b",
     ),
     (
         "get a {closed} --output - --json",
@@ -230,7 +310,7 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
     (
         "ls {closed}/../a",
         "error: invalid value '{closed}/../a' for '<ADDR[/PATTERN]>': .. has no place in a path: the path begins in the \
-         folder of the server: write a",
+         folder of the server: write {closed}/a",
     ),
     (
         "load {closed} --size 1X",
@@ -242,8 +322,9 @@ pub(super) const COMMAND_LINES: [Row; 113] = [
     ),
     (
         "load rdt://{closed}/a",
-        "error: invalid value 'rdt://{closed}/a' for '<ADDR>': a name of a file has no meaning here",
+        "error: invalid value 'rdt://{closed}/a' for '<ADDR>': a path has no meaning here: write {closed}",
     ),
+    ("bench {closed}/x", "error: invalid value '{closed}/x' for '<ADDR>': a path has no meaning here: write {closed}"),
     (
         "serve --bind host:port",
         "error: invalid value 'host:port' for '--bind <ADDR>': \"port\" is not a port from 1 to 65535",
