@@ -1,6 +1,6 @@
 //! The status lines of a server, and the line on its terminal while content moves.
 
-use crate::messages::to_stderr;
+use crate::messages::{counted, to_stderr};
 use crate::progress::{DRAW_INTERVAL, Line};
 use crate::progress_line::{PathView, View};
 use crate::rate::Rate;
@@ -48,9 +48,10 @@ impl Status {
     /// The status. `refusals` is there if not all addresses are admitted.
     pub(crate) fn line(&self, active: usize, peers: &Peers, refusals: Option<&Refusals>) -> String {
         let refused = refusals.map_or(String::new(), |refusals| format!(", {} not admitted", refusals.total()));
+        let clients = counted(active as u64, "client");
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved{refused}",
+            "{clients}, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved{refused}",
             self.served,
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),

@@ -260,8 +260,8 @@ impl Requests for Get {
                     let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
                         format!(
-                            "\"{}\" at {server} is a link out of its folder, or to no file: the server does not permit \
-                             to follow it",
+                            "\"{}\" at {server} is a link to a folder, to nothing, or out of its root: get follows links \
+                             to files only",
                             wanted.path
                         )
                     } else {

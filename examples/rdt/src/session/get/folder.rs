@@ -154,7 +154,7 @@ impl Get {
     }
 
     pub(super) fn leave_out(&mut self, path: &FilePathBox) {
-        let why = "is there a link that leads to no file of its folder, or is unknown: it is left out";
+        let why = "is there a link to a folder, to nothing, or out of its root, or is unknown: it is left out";
         self.outcomes.fail(format!("\"{path}\" {why}"));
     }
 
