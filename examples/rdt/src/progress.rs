@@ -1,7 +1,7 @@
 //! The progress of a transfer, as one line on a terminal that is drawn again, and otherwise as several lines.
 //!
-//! Several lines are printed half a second after the connection, once a second, and after a success. Only a successful
-//! transfer shows "100 %".
+//! The first of several lines is printed half a second after the connection, and the last after a success. Between them a
+//! line comes for each ten percent, at most once a second. Only a successful transfer shows "100 %".
 
 use crate::common_args::Common;
 use crate::json::{self, Record};
@@ -20,6 +20,8 @@ use std::sync::{Mutex, PoisonError};
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// The time until the first of several lines.
 const FIRST_LINE: Duration = Duration::from_millis(500);
+/// The difference between two of several lines in percent.
+const LINE_PERCENT: u8 = 10;
 /// The interval at which the line of a terminal is drawn again, also while nothing arrives.
 pub(crate) const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// The width of a terminal that does not tell.
@@ -46,7 +48,7 @@ pub(crate) enum Step {
 pub(crate) enum Progress {
     Quiet,
     Line(Line),
-    Lines { title: String, next: Option<Instant> },
+    Lines(Lines),
     Objects(Objects),
 }
 
@@ -58,6 +60,15 @@ pub(crate) struct Objects {
     /// The time of the next object. The first comes a second after the first content.
     next: Option<Instant>,
     sample_at: Instant,
+}
+
+/// Lines that are printed one after the other.
+pub(crate) struct Lines {
+    title: String,
+    /// The earliest time of the next line. The first comes a while after the first update.
+    next: Option<Instant>,
+    /// The percentage of the last line.
+    last: Option<u8>,
 }
 
 /// The line on a terminal.
@@ -90,7 +101,7 @@ impl Progress {
 
     /// Lines that do not disturb other output, such as the log of packets.
     pub(crate) fn lines(title: &str) -> Self {
-        Self::Lines { title: title.into(), next: None }
+        Self::Lines(Lines { title: title.into(), next: None, last: None })
     }
 
     /// Objects of `--json`.
@@ -116,15 +127,12 @@ impl Progress {
                     }
                 }
             }
-            Self::Lines { title, next } => {
-                // A transfer that ends at once has no line but its result.
-                let is_time = *next.get_or_insert(now + FIRST_LINE) <= now;
-                if is_time
+            Self::Lines(lines) => {
+                if lines.is_time(now)
                     && let Step::Transferring { done, total: Some(total), .. } = step()
-                    && (1..total).contains(&done)
+                    && let Some(percent) = lines.percent(now, done, total)
                 {
-                    *next = Some(now + LINE_INTERVAL);
-                    print_percent(title, u128::from(done) * 100 / u128::from(total), total);
+                    print_percent(&lines.title, percent, total);
                 }
             }
         }
@@ -135,7 +143,7 @@ impl Progress {
         match self {
             Self::Line(line) => Some(line.next),
             Self::Objects(objects) => Some(objects.sample_at),
-            Self::Quiet | Self::Lines { .. } => None,
+            Self::Quiet | Self::Lines(_) => None,
         }
     }
 
@@ -143,9 +151,29 @@ impl Progress {
     pub(crate) fn finish(&mut self, total: Option<u64>) {
         match (self, total) {
             (Self::Line(line), _) => line.remove(),
-            (Self::Lines { title, .. }, Some(total)) => print_percent(title, 100, total),
-            (Self::Lines { .. }, None) | (Self::Quiet | Self::Objects(_), _) => {}
+            (Self::Lines(lines), Some(total)) => print_percent(&lines.title, 100, total),
+            (Self::Lines(_), None) | (Self::Quiet | Self::Objects(_), _) => {}
         }
+    }
+}
+
+impl Lines {
+    /// Whether another line may come. A transfer that ends at once has no line but its result.
+    fn is_time(&mut self, now: Instant) -> bool {
+        *self.next.get_or_insert(now + FIRST_LINE) <= now
+    }
+
+    /// The percentage to print, unless it is about that of the last line. A transfer may begin again.
+    fn percent(&mut self, now: Instant, done: u64, total: u64) -> Option<u8> {
+        if !(1..total).contains(&done) {
+            return None;
+        }
+        let percent = u8::try_from(u128::from(done) * 100 / u128::from(total)).ok()?;
+        if self.last.is_some_and(|last| last.abs_diff(percent) < LINE_PERCENT) {
+            return None;
+        }
+        (self.next, self.last) = (Some(now + LINE_INTERVAL), Some(percent));
+        Some(percent)
     }
 }
 
@@ -228,6 +256,26 @@ pub(crate) fn without_line<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
-fn print_percent(title: &str, percent: u128, total: u64) {
+fn print_percent(title: &str, percent: u8, total: u64) {
     to_stderr(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: a slow transfer printed the same percentage each second.
+    #[test]
+    fn lines_are_ten_percent_and_a_second_apart() {
+        let Progress::Lines(mut lines) = Progress::lines("a") else { panic!("no lines") };
+        let mut at = |ms, done| {
+            let now = Instant::from_millis(ms);
+            if lines.is_time(now) { lines.percent(now, done, 1_000) } else { None }
+        };
+        assert_eq!([at(0, 1), at(499, 5), at(500, 0), at(600, 9)], [None, None, None, Some(0)]);
+        assert_eq!([at(1_599, 150), at(1_600, 99), at(9_000, 109)], [None, None, Some(10)]);
+        assert_eq!([at(9_500, 500), at(10_000, 199), at(10_100, 204)], [None, None, Some(20)]);
+        // It began again.
+        assert_eq!([at(12_000, 110), at(12_100, 90), at(14_000, 1_000)], [None, Some(9), None]);
+    }
 }
