@@ -1,8 +1,9 @@
 //! The lines of `-v`: what a connection does, for people.
 
 use crate::messages::{duration, to_stderr};
+use crate::qlog::VantagePoint;
 use indicatif::HumanBytes;
-use rdt_proto::connection::{ConnectionState, PathSnapshot, Timer, TraceEvent};
+use rdt_proto::connection::{CloseReason, ConnectionState, PathSnapshot, Timer, TraceEvent};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Explains what one connection does.
 pub(crate) struct Narrator {
     peer: SocketAddr,
+    side: VantagePoint,
     started: Option<Instant>,
     path: Option<PathSnapshot>,
     /// What the last lines said.
@@ -37,8 +39,8 @@ struct Said {
 
 impl Narrator {
     /// A narrator of the connection to `peer`. Each line has its address.
-    pub(crate) fn new(peer: SocketAddr) -> Self {
-        Self { peer, started: None, path: None, said: Said::default(), lost: 0, arrived: 0 }
+    pub(crate) fn new(peer: SocketAddr, side: VantagePoint) -> Self {
+        Self { peer, side, started: None, path: None, said: Said::default(), lost: 0, arrived: 0 }
     }
 
     pub(crate) fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
@@ -88,12 +90,17 @@ impl Narrator {
                 format!("connected after {took}")
             }
             ConnectionState::Closing => "everything is sent, closing".into(),
-            ConnectionState::Ended(reason) if self.lost > 0 => {
-                format!("closed after {took}: {reason}; packets lost and sent again: {}", self.lost)
+            // A client evicts a connection for no other reason.
+            ConnectionState::Ended(CloseReason::Evicted) if self.side == VantagePoint::Client => {
+                format!("given up after {took}: the port of the server is closed{}", self.losses())
             }
-            ConnectionState::Ended(reason) => format!("closed after {took}: {reason}"),
+            ConnectionState::Ended(reason) => format!("closed after {took}: {reason}{}", self.losses()),
             _ => return Vec::new(),
         }]
+    }
+
+    fn losses(&self) -> String {
+        if self.lost > 0 { format!("; packets lost and sent again: {}", self.lost) } else { String::new() }
     }
 
     fn on_path(&mut self, now: Instant, path: &PathSnapshot) -> Vec<String> {
@@ -217,8 +224,11 @@ fn std_now() -> std::time::Instant {
 mod tests {
     use super::*;
     use rdt_proto::Seq;
-    use rdt_proto::connection::CloseReason;
     use rdt_proto::wire::{AckRequest, Datagram};
+
+    fn narrator(side: VantagePoint) -> Narrator {
+        Narrator::new("192.0.2.1:6969".parse().unwrap(), side)
+    }
 
     fn path(segment: usize, delivered: u64) -> PathSnapshot {
         let srtt = Some(Duration::from_millis(20));
@@ -241,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_transfer_takes_a_few_lines() {
-        let mut narrator = Narrator::new("192.0.2.1:6969".parse().unwrap());
+        let mut narrator = narrator(VantagePoint::Client);
         let mut at = |ms, event| narrator.lines(Instant::from_millis(ms), &event).join("; ");
         let opening = PathSnapshot { state: ConnectionState::Opening, srtt: None, ..path(1_200, 0) };
         assert_eq!(at(0, TraceEvent::Path(opening)), "");
@@ -266,7 +276,7 @@ mod tests {
     /// Regression: a side that only receives said nothing, since the estimates of its path do not change.
     #[test]
     fn a_receiver_says_its_rate() {
-        let mut narrator = Narrator::new("192.0.2.1:6969".parse().unwrap());
+        let mut narrator = narrator(VantagePoint::Client);
         let mut at = |ms, event| narrator.lines(Instant::from_millis(ms), &event).join("; ");
         at(0, TraceEvent::State(ConnectionState::Established));
         at(0, TraceEvent::Path(path(1_200, 0)));
@@ -274,6 +284,15 @@ mod tests {
         let received = TraceEvent::Received { datagram: Datagram { counter: Some(0), packet }, len: 1_270 };
         assert_eq!(at(1_000, received), "");
         assert_eq!(at(2_000, received), "receives 10.0 kbit/s, the round trip takes 20 ms");
+    }
+
+    /// Regression: a client whose server did not run said that another connection had replaced its own.
+    #[test]
+    fn a_client_gives_up_for_a_closed_port_and_a_server_evicts() {
+        let evicted = TraceEvent::State(ConnectionState::Ended(CloseReason::Evicted));
+        let said = |side| narrator(side).lines(Instant::ZERO, &evicted).join("; ");
+        assert_eq!(said(VantagePoint::Client), "given up after 0.0 ms: the port of the server is closed");
+        assert!(said(VantagePoint::Server).starts_with("closed after 0.0 ms: evicted "));
     }
 
     #[test]

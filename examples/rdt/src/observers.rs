@@ -44,7 +44,7 @@ impl Observers {
     pub(crate) fn new(verbosity: Verbosity, peer: SocketAddr, side: VantagePoint) -> Self {
         let text = match verbosity {
             Verbosity::Nothing => None,
-            Verbosity::Lines => Some(Text::Lines(Box::new(Narrator::new(peer)))),
+            Verbosity::Lines => Some(Text::Lines(Box::new(Narrator::new(peer, side)))),
             Verbosity::Packets => Some(Text::Packets(PacketLog::new(peer))),
         };
         Self { text, trace: ConnectionTrace::new(peer, side) }
