@@ -104,12 +104,24 @@ struct Bench<'b> {
 
 impl Bench<'_> {
     fn measure(&self) -> Result<(Requests, Beside, Beside), String> {
+        self.announce("alone");
         let idle = self.requests(|| false)?;
         Ok((idle, self.beside(Direction::Up)?, self.beside(Direction::Down)?))
     }
 
+    /// Says which part begins: each takes seconds.
+    fn announce(&self, part: &str) {
+        if !self.args.common.quiet && !json::is_chosen() {
+            to_stderr(format_args!("measuring small requests {part}…"));
+        }
+    }
+
     /// Makes small requests beside a bulk transfer.
     fn beside(&self, direction: Direction) -> Result<Beside, String> {
+        self.announce(match direction {
+            Direction::Up => "beside an upload",
+            Direction::Down => "beside a download",
+        });
         let (meter, bulk_stop) = (Arc::new(Meter::new(self.args.seconds)), Stop::default());
         let (bulk, requests) = thread::scope(|scope| {
             let transfer = scope.spawn(|| self.bulk(direction, &meter, bulk_stop.clone()));

@@ -34,6 +34,7 @@ pub(crate) struct Line {
     text: String,
     bytes: u64,
     took: Duration,
+    is_measurement: bool,
 }
 
 /// The line of a session with one request.
@@ -67,13 +68,17 @@ fn line(
     };
     let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
     let ok = is_sent || end.outcome == Outcome::Stored;
-    Line { client, command, name: name.map(ToOwned::to_owned), ok, text, bytes, took: end.took }
+    let is_measurement = bytes >= SMALL && name.is_some_and(is_memory_file);
+    // A client ends each of its measurements so.
+    let is_measured = is_measurement && end.outcome == Outcome::Cancelled;
+    let (ok, text) = if is_measured { (true, "measured".into()) } else { (ok, text) };
+    Line { client, command, name: name.map(ToOwned::to_owned), ok, text, bytes, took: end.took, is_measurement }
 }
 
 impl Line {
     /// Prints the line, or the object.
     pub(crate) fn print(&self) {
-        let Self { client, command, name, ok, text, bytes, took } = self;
+        let Self { client, command, name, ok, text, bytes, took, .. } = self;
         if (1..SMALL).contains(bytes) && name.as_deref().is_some_and(is_memory_file) {
             // A measurement makes hundreds of them.
             return;
@@ -91,14 +96,21 @@ impl Line {
             };
             return object_to_log(&record.line());
         }
+        to_log(self.text());
+    }
+
+    fn text(&self) -> String {
+        let Self { client, command, name, text, bytes, took, .. } = self;
         let client = client.map_or(String::new(), |client| client.to_string());
         let request = match (command, name) {
+            (Some("put"), _) if self.is_measurement => "bench up".into(),
+            (Some(_), _) if self.is_measurement => "bench down".into(),
             (Some(command), Some(name)) => format!("{command} \"{name}\""),
             _ => "request".into(),
         };
         match bytes {
-            0 => to_log(format_args!("{client} {request}: {text}")),
-            bytes => to_log(format_args!("{client} {request}: {text}; {}", amount(*bytes, *took))),
+            0 => format!("{client} {request}: {text}"),
+            bytes => format!("{client} {request}: {text}; {}", amount(*bytes, *took)),
         }
     }
 }

@@ -12,9 +12,9 @@ fn number(json: &str, start: &str, key: &str) -> f64 {
 #[test]
 fn a_measurement_has_rates_and_times_and_touches_no_disk() {
     let place = Place::new();
-    let server = place.serve(&["--bench"]);
+    let mut server = place.serve(&["--bench"]);
     let (code, said) = run(&["bench", &server.address, "--seconds", "1", "--json"]).end();
-    assert_eq!(code, 0, "{said}");
+    assert!(code == 0 && !said.contains("measuring"), "{said}");
     let json = said.lines().find(|line| line.starts_with('{')).unwrap();
     for key in ["up_bits_per_second", "down_bits_per_second"] {
         // Even a busy machine moves a megabyte in the time.
@@ -27,6 +27,12 @@ fn a_measurement_has_rates_and_times_and_touches_no_disk() {
     }
     let (code, said) = run(&["bench", &server.address, "--seconds", "1"]).end();
     assert!(code == 0 && said.contains("bit/s, down ") && said.contains("beside down  median "), "{said}");
+    // Regression: nothing was said for seconds, and the log called each measurement cancelled.
+    let parts: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("rdt: measuring small requests ")).collect();
+    assert_eq!(parts, ["alone…", "beside an upload…", "beside a download…"]);
+    for direction in ["up", "down"].repeat(2) {
+        server.running.expect(&format!(" bench {direction}: measured; "));
+    }
     assert!(Place::names(&place.server("")).is_empty());
 }
 
