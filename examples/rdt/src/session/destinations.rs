@@ -2,12 +2,11 @@
 
 use super::chunk::Chunk;
 use super::content::Taker;
+use super::note::{Note, Side};
 use super::place::{Job, Place};
 use super::receiving::Create;
 use super::skip::Skip;
-use super::source::{Side, note};
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
-use crate::messages::to_stderr;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -58,6 +57,8 @@ pub(crate) struct Announced {
 pub(crate) struct Destinations {
     open: HashMap<u32, (Open, Option<Announced>)>,
     current: Option<Announced>,
+    /// What the user is to learn.
+    notes: Vec<Note>,
 }
 
 /// A GET that is open.
@@ -109,6 +110,11 @@ impl Destinations {
         u64::try_from(i128::from(all) - left).unwrap_or_default()
     }
 
+    /// What the user is to learn about the files that have begun since the last call.
+    pub(super) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
     /// The file that arrives, or that arrived last.
     pub(crate) fn current(&self) -> Option<Announced> {
         self.current
@@ -126,10 +132,8 @@ impl Place for Destinations {
         if !is_file {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        if let Some(GoesOn { name, here, skip }) = get.goes_on.take()
-            && let Some(note) = note(&name, (offset, length, target.metadata), &here, skip, Side::Here)
-        {
-            to_stderr(note);
+        if let Some(GoesOn { name, here, skip }) = get.goes_on.take() {
+            self.notes.extend(Note::of(&name, (offset, length, target.metadata), &here, skip, Side::Here));
         }
         match &get.destination {
             Destination::StandardOutput => Ok(Box::new(|| Ok(Taker::StandardOutput(BlockTree::new())))),

@@ -169,6 +169,10 @@ impl Get {
         self.outcomes.finish(took)
     }
 
+    fn explain(&mut self, exchange: &mut ClientExchange) {
+        exchange.place.take_notes().into_iter().for_each(|note| self.outcomes.explain(note));
+    }
+
     fn have_files_ended(&self) -> bool {
         self.waiting.is_empty() && self.next.is_empty() && self.pending.is_empty() && self.open.is_empty()
     }
@@ -229,6 +233,7 @@ impl Get {
 
 impl Requests for Get {
     fn advance(&mut self, now: Instant, exchange: &mut ClientExchange) -> bool {
+        self.explain(exchange);
         let mut changed = self.take_results() | self.make_folders(exchange);
         changed |= self.ask(now, exchange);
         changed | self.look_up(exchange)
@@ -240,6 +245,7 @@ impl Requests for Get {
 
     fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
         self.server = Some(server);
+        self.explain(exchange);
         match answer {
             Answer::Received { number, bytes } => {
                 let announced = exchange.place.remove(number);

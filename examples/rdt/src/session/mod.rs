@@ -20,7 +20,7 @@
 //! | `folders` | the folders that a client makes |
 //! | `items` | the files that arguments name |
 //! | `run` | runs a client on the event loop |
-//! | `outcome`, `stopped` | what a client says about its requests, and when its user stops it |
+//! | `outcome`, `note`, `stopped` | what a client says about its requests, and when its user stops it |
 
 mod answer;
 mod beneath;
@@ -37,6 +37,7 @@ mod get;
 mod items;
 mod keep_place;
 mod list;
+mod note;
 mod outcome;
 mod place;
 mod put;

@@ -1,5 +1,6 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
+use super::note::{Note, Notes};
 use crate::json::{self, Record};
 use crate::messages::{self, to_stderr, to_stdout, was_or_were};
 use rdt_proto::Duration;
@@ -48,6 +49,7 @@ pub(crate) struct Outcomes {
     has_omitted: bool,
     failed: u64,
     server: Option<SocketAddr>,
+    notes: Notes,
 }
 
 /// A request that has succeeded.
@@ -82,6 +84,7 @@ impl Outcomes {
             has_omitted: false,
             failed: 0,
             server: None,
+            notes: Notes::default(),
         }
     }
 
@@ -112,6 +115,13 @@ impl Outcomes {
     /// Whether the user wants to know why a transfer does not begin at the start of its file.
     pub(super) fn explains(&self) -> bool {
         self.speech == Speech::Everything
+    }
+
+    /// Says why a transfer does not begin at the start of its file, or need not have been.
+    pub(super) fn explain(&mut self, note: Note) {
+        if self.explains() {
+            self.notes.add(note).into_iter().for_each(to_stderr);
+        }
     }
 
     /// All of it is stored in a folder, which the user may not have named.
@@ -212,6 +222,7 @@ impl Outcomes {
 
     /// Prints the sum. Returns the failure of the command.
     pub(crate) fn finish(&mut self, took: Duration) -> Result<(), String> {
+        self.notes.rest().for_each(to_stderr);
         if self.is_single {
             return self.failures.pop().map_or(Ok(()), Err);
         }

@@ -2,11 +2,11 @@
 
 use super::chunk::Chunk;
 use super::content::Content;
-use super::skip::{Skip, is_same, is_same_time};
+use super::note::{Note, Side};
+use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
 use crate::messages;
-use indicatif::HumanBytes;
-use rdt_proto::files::{BLOCK_BYTES, Digest, Metadata};
+use rdt_proto::files::{Digest, Metadata};
 use std::io;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ impl Source {
 pub(super) struct Placed {
     pub(super) chunk: Chunk,
     /// What to tell the user.
-    pub(super) note: Option<String>,
+    pub(super) note: Option<Note>,
 }
 
 /// Opens a file and reads its first chunk. It may block.
@@ -68,62 +68,8 @@ pub(super) fn place(
         return Ok(Some(Placed { chunk, note: None }));
     }
     let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
-    let note = note(name, (offset, opened.length, opened.metadata), status, skip, Side::Server);
+    let note = Note::of(name, (offset, opened.length, opened.metadata), status, skip, Side::Server);
     Ok(Some(Placed { chunk, note }))
-}
-
-/// Where the content arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Server,
-    Here,
-}
-
-/// What the user learns about a transfer from `offset` on, to a side that has `there` of the file: also that it need not
-/// have been.
-pub(super) fn note(
-    name: &str,
-    (offset, length, metadata): (u64, Option<u64>, Metadata),
-    there: &StatusBuf,
-    skip: Skip,
-    side: Side,
-) -> Option<String> {
-    let (place, whose) = match side {
-        Side::Server => ("there", "the server"),
-        Side::Here => ("here", "this machine"),
-    };
-    // Only a part has no time of modification.
-    let is_part = there.metadata.modified.is_none();
-    if offset == 0 {
-        return is_part.then(|| format!("\"{name}\" differs from what {whose} has of it: it is sent from its start"));
-    }
-    let length = length?;
-    let share = u128::from(offset) * 100 / u128::from(length.max(1));
-    // The last block has no value, and its digest is not worth a request.
-    let is_same_time = there.length == length && is_same_time(metadata, there.metadata);
-    let is_whole = there.length == length && offset == length;
-    let again = |what: &str, option: &str| {
-        format!("\"{name}\" is {place} already, with the same {what}, and is stored again: {option} skips such files")
-    };
-    Some(match offset {
-        offset if is_part => format!("\"{name}\" goes on at {share} %: {} are {place}", HumanBytes(offset)),
-        _ if is_whole => again("content", if is_same_time { "--update" } else { "--verify" }),
-        // If the digests are known, they differ.
-        offset if is_same_time && offset + BLOCK_BYTES > length && skip != Skip::SameContent => {
-            again("length and time", "--update")
-        }
-        _ => format!("\"{name}\" is {place} with the same content up to {share} %: the rest is sent"),
-    })
-}
-
-/// `place` had a part of the file, which is gone now that its transfer was about to go on.
-pub(super) fn begins_again(name: &str, place: &str) -> String {
-    format!("\"{name}\" begins again: what was {place} of it is gone")
-}
-
-/// The file went on with what `place` had of it, and the whole is another content.
-pub(super) fn differs(name: &str, place: &str) -> String {
-    format!("\"{name}\" is sent again from its start: what was {place} of it differs")
 }
 
 /// The digest of a file, from what is remembered or by reading it. It may block.

@@ -163,6 +163,30 @@ fn a_file_that_is_there_whole_is_said_to_be_the_same() {
     }
 }
 
+/// Regression: each file had a line.
+#[test]
+fn files_that_are_stored_again_have_two_lines() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::create_dir(place.client("four")).unwrap();
+    for name in ["a", "b", "c", "d"] {
+        fs::write(place.client(&format!("four/{name}")), content(5 << 20)).unwrap();
+    }
+    for (command, at, json) in [("put", "there", ""), ("get", "here", " --json"), ("get", "here", "")] {
+        let command = format!("{command} four {{}}{json}");
+        assert_eq!(say(&place, &server, &command).0, 0);
+        let (code, said) = say(&place, &server, &command);
+        let lines = lines(&said);
+        let first =
+            format!("\" is {at} already, with the same content, and is stored again: --update skips such files");
+        let rest = format!("rdt: 3 more files were {at} already, with the same content: --update skips such files");
+        let about: Vec<_> = lines.iter().filter(|line| line.contains("already")).collect();
+        assert!(code == 0 && about.len() == 2 && about[0].ends_with(&first) && *about[1] == rest, "{said}");
+    }
+    let (_, said) = say(&place, &server, "put four {} --quiet");
+    assert_eq!(said, "");
+}
+
 /// Regression: one line said to get the others again, and another that the same command goes on.
 #[test]
 fn a_stopped_get_of_several_names_has_one_advice() {

@@ -2,9 +2,8 @@
 
 use super::{Get, Open, Pending, State};
 use crate::files::StatusBuf;
-use crate::messages::to_stderr;
 use crate::session::answer::NotReceived;
-use crate::session::source::{begins_again, differs};
+use crate::session::note::{Note, Side};
 use crate::session::wanted::Wanted;
 use rdt_proto::ftp::StorageError;
 
@@ -13,15 +12,13 @@ impl Get {
     /// returns it. From its start, it depends on nothing here, so this has an end.
     pub(super) fn fetch_anew(&mut self, wanted: Wanted, failure: &NotReceived) -> Option<Wanted> {
         let note = match failure {
-            NotReceived::Storage(StorageError::PrefixGone, _) => begins_again(&wanted.path, "here"),
-            NotReceived::Invalid => differs(&wanted.path, "here"),
+            NotReceived::Storage(StorageError::PrefixGone, _) => Note::gone(&wanted.path, Side::Here),
+            NotReceived::Invalid => Note::changed(&wanted.path, Side::Here),
             NotReceived::Storage(..) | NotReceived::Uncertain(_) | NotReceived::Server(_) | NotReceived::Ended => {
                 return Some(wanted);
             }
         };
-        if self.outcomes.explains() {
-            to_stderr(note);
-        }
+        self.outcomes.explain(note);
         self.next.push_front((wanted, State::Ready(StatusBuf::default())));
         self.has_begun_again = true;
         None

@@ -10,11 +10,12 @@
 use super::{Item, Put};
 use crate::disk::{Call, Work};
 use crate::files::StatusBuf;
-use crate::messages::{self, to_stderr};
+use crate::messages;
 use crate::session::chunk::Chunk;
 use crate::session::client::ClientExchange;
+use crate::session::note::{Note, Side};
 use crate::session::skip::Skip;
-use crate::session::source::{Placed, Source, begins_again, differs, open, place};
+use crate::session::source::{Placed, Source, open, place};
 use rdt_proto::files::{BLOCK_BYTES, Flags};
 use rdt_proto::ftp::ErrorCode;
 use std::io;
@@ -68,9 +69,8 @@ impl Put {
     /// the server is asked once what it has now.
     pub(super) fn send_anew(&mut self, exchange: &ClientExchange, item: Item, code: ErrorCode) {
         let is_gone = code == ErrorCode::PrefixGone;
-        if self.outcomes.explains() {
-            to_stderr(if is_gone { begins_again(&item.path, "there") } else { differs(&item.path, "there") });
-        }
+        let note = if is_gone { Note::gone } else { Note::changed };
+        self.outcomes.explain(note(&item.path, Side::Server));
         self.done -= item.length;
         let source = item.source.clone();
         let call = exchange.disk().call(Work::Read, move || open(&source));
@@ -135,9 +135,7 @@ impl Put {
                 None => Moved::Waits(State::Placing(call)),
                 Some(Ok(None)) => Moved::Skips,
                 Some(Ok(Some(Placed { chunk, note }))) => {
-                    if let Some(note) = note.filter(|_| self.outcomes.explains()) {
-                        to_stderr(note);
-                    }
+                    note.into_iter().for_each(|note| self.outcomes.explain(note));
                     Moved::Moves(State::Ready(chunk))
                 }
                 Some(Err(why)) => Moved::Fails(why),
