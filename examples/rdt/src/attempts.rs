@@ -18,11 +18,13 @@ use crate::attempt_failure::Failure;
 use crate::endpoint::Outgoing;
 use crate::link::Link;
 use crate::messages::error_text;
+use crate::network_error::last_error;
 use crate::patience::Patience;
 use crate::settings::Settings;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::VecDeque;
+use std::io;
 use std::net::SocketAddr;
 
 /// The time from one attempt to the next (RFC 8305 §5, "Connection Attempt Delay").
@@ -94,7 +96,7 @@ impl Attempts {
     }
 
     /// What the attempts say about the server and a `request`, such as `"name"`, and how the user can fix it.
-    pub(crate) fn failure(&self, request: &str, network: &str) -> String {
+    pub(crate) fn failure(&self, request: &str, network: Option<&io::Error>) -> String {
         let failures = self.attempts.iter().filter_map(|attempt| match &attempt.state {
             State::Failed(failure) => Some((attempt.server, failure)),
             State::Waiting | State::Trying(_) | State::Pausing(_) => None,
@@ -107,7 +109,8 @@ impl Attempts {
             let listed = failures.iter().filter(|(_, failure)| (*failure == most) == is_most);
             listed.map(|(server, _)| server.to_string()).collect::<Vec<_>>().join(", ")
         };
-        let (text, others) = (most.text(&list(true), request, network), list(false));
+        let network = last_error(network, (" (", ")"));
+        let (text, others) = (most.text(&list(true), request, &network), list(false));
         if others.is_empty() { text } else { format!("{text} (also tried: {others})") }
     }
 
@@ -345,6 +348,6 @@ mod tests {
         assert!(attempts.have_failed());
         let says = "nothing listens on 192.0.2.2:1: start the server there, or give its port";
         let expected = format!("{says} (also tried: 192.0.2.1:1, [2001:db8::1]:1)");
-        assert_eq!(attempts.failure("the request", ""), expected);
+        assert_eq!(attempts.failure("the request", None), expected);
     }
 }

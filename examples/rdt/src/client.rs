@@ -7,6 +7,7 @@ use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
+use crate::network_error::last_error;
 use crate::patience::Patience;
 use crate::progress::Step;
 use crate::report::Report;
@@ -14,6 +15,7 @@ use crate::settings::{self, Settings};
 use rdt_proto::connection::{CloseReason, Stats};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
@@ -156,16 +158,15 @@ impl<F: Storage> FileClient<F> {
     /// The failure, and how the user can fix it. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let name = self.exchange.session.name();
-        let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let Some(link) = self.contact.link() else {
             if self.stopped {
                 return Some(self.report.stopped(name.as_str()));
             }
-            return self.contact.failure(&format!("\"{name}\""), &network);
+            return self.contact.failure(&format!("\"{name}\""), network_error);
         };
         let (server, reason) = (link.server(), link.connection.ended());
         let transfer = self.exchange.session.transfer();
-        let again = self.report.aftermath(transfer);
+        let again = self.aftermath(link);
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
             Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
@@ -175,7 +176,7 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::Lost) => {
                 let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
                 let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
-                let reason = messages::end_reason(reason);
+                let (reason, network) = (messages::end_reason(reason), last_error(network_error, ("; ", "")));
                 format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
             }
             None if self.exchange.is_committing() => {
@@ -195,6 +196,20 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),
         })
+    }
+
+    /// What has become of the content after a failure, and what the user can do.
+    fn aftermath(&self, link: &Link) -> Cow<'static, str> {
+        let session = &self.exchange.session;
+        let left = session.length().filter(|length| session.bytes_done() < *length);
+        match left.filter(|_| session.transfer() == Transfer::Upload) {
+            // It ends with its last byte, so that it cannot be stored.
+            Some(length) => {
+                let share = u128::from(arrived(session.bytes_done(), session, link)) * 100 / u128::from(length);
+                format!("{share} % were sent, and nothing of it is kept; send it again").into()
+            }
+            None => self.report.aftermath(session.transfer()).into(),
+        }
     }
 }
 

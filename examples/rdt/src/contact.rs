@@ -13,6 +13,7 @@ use crate::settings::AnyStorage;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Instant};
+use std::io;
 use std::net::SocketAddr;
 
 pub(crate) struct Contact {
@@ -73,7 +74,7 @@ impl Contact {
     }
 
     /// Why no connection was established. `None` if one was.
-    pub(crate) fn failure(&self, request: &str, network: &str) -> Option<String> {
+    pub(crate) fn failure(&self, request: &str, network: Option<&io::Error>) -> Option<String> {
         match &self.state {
             State::Connecting(attempts) => Some(attempts.failure(request, network)),
             State::Connected(_) => None,

@@ -58,6 +58,11 @@ const TOO_LARGE: i32 = libc::EMSGSIZE;
 #[cfg(windows)]
 const TOO_LARGE: i32 = 10_040;
 
+/// What the failure of a client says about the last error of its network, between these texts.
+pub(crate) fn last_error(error: Option<&io::Error>, (before, behind): (&str, &str)) -> String {
+    error.map_or(String::new(), |error| format!("{before}network: {}{behind}", error_text(error)))
+}
+
 /// The number of failures in a row after which calls pause.
 ///
 /// An error about one peer is cleared by the call that reports it, and many may wait on some systems.
@@ -154,6 +159,14 @@ mod tests {
         for fatal in [libc::EBADF, libc::ENOTSOCK, libc::EFAULT, libc::EINVAL] {
             assert_eq!(severity(fatal), Severity::Fatal, "{fatal}");
         }
+    }
+
+    /// Regression: the number of the error was in brackets within brackets.
+    #[test]
+    fn the_last_error_has_no_number() {
+        let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+        assert_eq!(last_error(Some(&refused), ("; ", "")), "; network: connection refused");
+        assert_eq!(last_error(None, (" (", ")")), "");
     }
 
     #[test]

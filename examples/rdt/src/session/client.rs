@@ -10,6 +10,7 @@ use crate::disk::Finished;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::link::Link;
 use crate::messages;
+use crate::network_error::last_error;
 use crate::patience::Patience;
 use crate::progress::{Progress, Step};
 use crate::settings::{self, Settings};
@@ -44,6 +45,11 @@ pub(crate) trait Requests {
     fn title(&self) -> String;
     /// What has become of the content after an early end, and what the user can do.
     fn aftermath(&self) -> &'static str;
+    /// How much was sent, if the end of the content has not left, so that it cannot be stored. `in_flight` bytes of that may
+    /// not have arrived.
+    fn unsent(&self, _exchange: &ClientExchange, _in_flight: u64) -> Option<String> {
+        None
+    }
     /// What has become of `done` bytes after a request to stop, and what the user can do.
     fn after_stop(&self, _exchange: &ClientExchange, _done: u64) -> &'static str {
         ""
@@ -145,7 +151,6 @@ impl<R: Requests> SessionClient<R> {
     /// Why the session ended before every request was answered, and how the user can fix it.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let title = self.requests.title();
-        let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let end = match self.end {
             Some(End::Answered | End::GivenUp) => return None,
             _ if self.was_stopped() && self.exchange.is_committing() => {
@@ -157,8 +162,10 @@ impl<R: Requests> SessionClient<R> {
         if self.stopped.is_some() {
             return self.stopped.clone();
         }
-        let Some(link) = self.contact.link() else { return self.contact.failure(&title, &network) };
-        let (server, reason, again) = (link.server(), link.connection.ended(), self.requests.aftermath());
+        let Some(link) = self.contact.link() else { return self.contact.failure(&title, network_error) };
+        let (server, reason) = (link.server(), link.connection.ended());
+        let unsent = self.requests.unsent(&self.exchange, link.in_flight());
+        let again = unsent.unwrap_or_else(|| self.requests.aftermath().into());
         Some(match end {
             SessionEnd::Lost(Some(ErrorCode::Busy)) => {
                 format!("{server} refused {title}: {}", messages::refusal(ErrorCode::Busy))
@@ -178,7 +185,7 @@ impl<R: Requests> SessionClient<R> {
             SessionEnd::Lost(None) => {
                 let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
                 let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
-                let reason = messages::end_reason(reason);
+                let (reason, network) = (messages::end_reason(reason), last_error(network_error, ("; ", "")));
                 format!("lost {server} while transferring {title} ({reason}{hint}{network}): {again}")
             }
             SessionEnd::Closed => format!("{server} closed before {title} was transferred: {again}"),

@@ -227,6 +227,12 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         receiving.or_else(|| refused.find_map(|ended| ended.number.zip(ended.result.as_ref().err())))
     }
 
+    /// The number of content bytes that had left of a file when its connection ended in the midst of it.
+    pub(crate) fn cut_short(&self) -> Option<u64> {
+        let is_cut = |ended: &&Ended| ended.kind == Kind::Sent && ended.result == Err(Failure::Interrupted);
+        self.ended.iter().find(is_cut).map(|ended| ended.bytes)
+    }
+
     /// The next content that has ended.
     pub(crate) fn poll_ended(&mut self) -> Option<Ended> {
         self.ended.pop_front()

@@ -19,7 +19,7 @@ use super::client::{ClientExchange, Requests};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
-use super::stopped::after_stop;
+use super::stopped::{after_stop, unsent};
 use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -158,6 +158,18 @@ impl Put {
         left
     }
 
+    /// The bytes that have certainly crossed the network. `sent` of the current file have left, or all of it.
+    fn arrived(&self, sent: Option<u64>, in_flight: u64) -> u64 {
+        // What was sent of this file, and the files before it that are not confirmed. A file whose content has all been
+        // given to the connection is one of these.
+        let open: u64 = self.sent.values().map(|sent| sent.item.length).sum();
+        let rest = self.current.as_ref().zip(sent).map_or(0, |((number, item), sent)| {
+            let offset = self.sent.get(number).map_or(0, |sent| sent.offset);
+            item.length.saturating_sub(offset + sent).min(item.length)
+        });
+        (self.done + open).saturating_sub(rest).saturating_sub(in_flight)
+    }
+
     fn end(&mut self, number: u32) -> Option<Sent> {
         let sent = self.sent.remove(&number)?;
         self.done += sent.item.length;
@@ -258,14 +270,7 @@ impl Requests for Put {
         if self.done == 0 && sent == 0 {
             return Step::Asking;
         }
-        // What was sent of this file, and the files before it that are not confirmed. A file whose content has all been
-        // given to the connection is one of these.
-        let open: u64 = self.sent.values().map(|sent| sent.item.length).sum();
-        let current = self.current.as_ref().filter(|_| exchange.is_sending()).map_or(0, |(number, item)| {
-            let offset = self.sent.get(number).map_or(0, |sent| sent.offset);
-            item.length.saturating_sub(offset + sent).min(item.length)
-        });
-        let done = (self.done + open).saturating_sub(current).saturating_sub(in_flight);
+        let done = self.arrived(exchange.is_sending().then_some(sent), in_flight);
         let path = PathView::default();
         if !self.is_total_known {
             return Step::Transferring { done: self.done + sent.saturating_sub(in_flight), total: None, path };
@@ -287,6 +292,20 @@ impl Requests for Put {
     fn after_stop(&self, _exchange: &ClientExchange, done: u64) -> &'static str {
         let is_part = |item: &Item| matches!(item.source, Source::File(_)) && item.length > RESUMED_FROM;
         after_stop(self.skip, &self.outcomes, done, self.current.as_ref().is_some_and(|(_, item)| is_part(item)))
+    }
+
+    fn unsent(&self, exchange: &ClientExchange, in_flight: u64) -> Option<String> {
+        let cut = exchange.cut_short();
+        if cut.is_none() && self.waiting.is_empty() && self.next.is_empty() {
+            // END has left.
+            return None;
+        }
+        let done = match (self.is_total_known, cut) {
+            (true, cut) => self.arrived(cut, in_flight),
+            (false, cut) => (self.done + cut.unwrap_or_default()).saturating_sub(in_flight),
+        };
+        let advice = self.after_stop(exchange, done);
+        Some(unsent(done, self.is_total_known.then_some(self.total), advice))
     }
 
     fn aftermath(&self) -> &'static str {

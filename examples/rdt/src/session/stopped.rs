@@ -20,6 +20,15 @@ pub(super) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static
     }
 }
 
+/// How much was sent of content that cannot be stored, since its end did not leave. `after` says what becomes of that.
+pub(super) fn unsent(done: u64, total: Option<u64>, after: &str) -> String {
+    match total {
+        _ if done == 0 => "nothing was sent; send it again".into(),
+        Some(total) => format!("{} % were sent{after}", u128::from(done) * 100 / u128::from(total.max(1))),
+        None => format!("{} were sent{after}", HumanBytes(done)),
+    }
+}
+
 /// Whether the same command goes on. `is_part` says whether the receiver may keep a part of the last file.
 pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bool) -> &'static str {
     match (outcomes.is_single(), skip) {
@@ -35,6 +44,14 @@ pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bo
 mod tests {
     use super::*;
     use crate::progress_line::PathView;
+
+    #[test]
+    fn content_without_its_end_has_a_share_or_an_amount() {
+        let after = ": the same command goes on";
+        assert_eq!(unsent(0, Some(7), ""), "nothing was sent; send it again");
+        assert_eq!(unsent(23, Some(99), after), "23 % were sent: the same command goes on");
+        assert_eq!(unsent(7, None, after), "7 B were sent: the same command goes on");
+    }
 
     #[test]
     fn a_client_that_is_stopped_says_how_far_it_came() {

@@ -1,7 +1,7 @@
 //! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the
 //! server keeps serving.
 
-use crate::runner::{Place, Running, SLOW, Server, write_large};
+use crate::runner::{Place, Running, SLOW, Server, content, write_large};
 use rdt_proto::wire::{Framing, OptionsWriter, Packet};
 use std::fs::File;
 use std::net::UdpSocket;
@@ -68,6 +68,29 @@ fn a_refused_request_changes_no_file() {
     assert_eq!(Place::names(&place.server("")), ["folder", "there"]);
     assert_eq!(std::fs::read_to_string(place.server("there")).unwrap(), "old");
     assert_eq!(Place::names(&place.client("")), ["large", "service", "small"]);
+}
+
+/// Regression: "it may be stored there or not" was said of content whose end had not left.
+#[test]
+fn an_upload_that_is_lost_in_its_midst_says_how_much_was_sent() {
+    let kept = "% were sent: the same command goes on";
+    for (profile, expected) in
+        [(&[][..], kept), (&["--profile", "rostov"], "% were sent, and nothing of it is kept; send it again")]
+    {
+        let place = Place::new();
+        let server = place.serve(profile);
+        std::fs::write(place.client("a"), content(16 << 20)).unwrap();
+        let options = [&IMPATIENT[..], &SLOW[..], profile].concat();
+        let mut client = place.put(&place.client("a"), &server.address, &options);
+        let percent =
+            |line: &str| line.split_once(" % of").unwrap().0.rsplit(' ').next().unwrap().parse::<u8>().unwrap();
+        while percent(&client.expect("% of")) < 10 {}
+        server.running.kill();
+        let (code, said) = client.end();
+        let last = said.lines().last().unwrap();
+        assert!(code == 1 && last.starts_with("rdt: lost ") && last.ends_with(expected), "{said}");
+        assert!(!last.contains("os error") && !last.contains("))"), "{said}");
+    }
 }
 
 #[test]
