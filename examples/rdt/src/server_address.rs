@@ -12,7 +12,7 @@ mod url;
 
 use crate::remote_path;
 use crate::shell_words::word;
-use foreign::{Advice, ForeignAddress};
+use foreign::{Advice, ForeignAddress, Path};
 use rdt_proto::files::FilePathBox;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -84,12 +84,15 @@ impl ServerAddress {
         let rest = without_scheme(text)?;
         // A URL may end with a slash.
         let place = rest.map_or(text, |rest| rest.trim_end_matches('/'));
-        let authority = match ForeignAddress::of(place) {
-            Some(foreign) if foreign.path.is_some() => foreign.host,
-            _ => return Self::parse(text),
+        let Some(ForeignAddress { host, path: Some(path), .. }) = ForeignAddress::of(place) else {
+            return Self::parse(text);
         };
-        Self::of(authority, authority, false, None)?;
-        Err(format!("a path has no meaning here: write {}", word(authority)))
+        Self::of(host, host, false, None)?;
+        let wrong_port = match path {
+            Path::BehindColon { path, has_port: false } => format!("{path:?} is not a port from 1 to 65535, and "),
+            Path::BehindColon { .. } | Path::BehindSlash(_) => String::new(),
+        };
+        Err(format!("{wrong_port}a path has no meaning here: write {}", word(host)))
     }
 
     /// The advice, or what is wrong with it.
