@@ -123,11 +123,14 @@ fn a_path_that_breaks_a_rule_ends_only_its_request() {
 
 #[test]
 fn content_of_another_length_is_refused() {
-    for (len, code) in [(2, ErrorCode::Malformed), (4, ErrorCode::Malformed)] {
-        let mut input = bytes(&[VERSION, put(Some(3)), SessionMessage::Data { len }]);
+    let config = FileServerConfig { max_length: 3, ..FileServerConfig::default() };
+    let cases =
+        [(Some(3), 2, ErrorCode::Malformed), (Some(3), 4, ErrorCode::Malformed), (None, 4, ErrorCode::TooLarge)];
+    for (length, len, code) in cases {
+        let mut input = bytes(&[VERSION, put(length), SessionMessage::Data { len }]);
         input.extend(vec![1; len as usize]);
         input.extend(bytes(&[SessionMessage::End { digest: Digest::default() }, get()]));
-        let sent = server_after(FileServerConfig::default(), input).1;
+        let sent = server_after(config, input).1;
         let refused = |number, code| SessionMessage::Error { number, code };
         let answers = [refused(0, code), refused(1, ErrorCode::NoSuchFile)];
         assert!(

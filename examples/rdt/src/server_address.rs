@@ -84,7 +84,8 @@ impl ServerAddress {
         let rest = without_scheme(text)?;
         // A URL may end with a slash.
         let place = rest.map_or(text, |rest| rest.trim_end_matches('/'));
-        let Some(ForeignAddress { host, path: Some(path), .. }) = ForeignAddress::of(place) else {
+        let foreign = ForeignAddress::of(place);
+        let Some(ForeignAddress { host, path: Some(path), .. }) = foreign.filter(ForeignAddress::has_path) else {
             return Self::parse(text);
         };
         Self::of(host, host, false, None)?;

@@ -58,7 +58,7 @@ fn of_transfer(option: &str) -> Option<&'static str> {
         "--delete" => "nothing is removed on the other side",
         "-e" | "--rsh" => "no shell is needed: the other side is rdt serve",
         "-y" | "--yes" => "nothing is asked; leave it out",
-        "-L" | "--copy-links" => "links are followed anyway",
+        "-L" | "--copy-links" => "links to files are followed anyway",
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! Addresses as other programs have them: `user@host`, `host:path`, `host:port:path`, `host/path`.
 
 use super::url::{SCHEME, url};
+use std::net::Ipv6Addr;
 
 /// An address with a user, with a path, or with a colon too many.
 pub(super) struct ForeignAddress<'t> {
@@ -30,11 +31,15 @@ pub(super) struct Advice {
 impl<'t> ForeignAddress<'t> {
     /// `None` for `host`, `host:port`, addresses of IPv6, and what has no host. The text has no scheme.
     pub(super) fn of(text: &'t str) -> Option<Self> {
-        let user = text.split_once('@').filter(|(user, _)| !user.contains([':', '/', '[']));
-        let (user, place) = user.map_or((None, text), |(user, place)| (Some(user), place));
+        // A password may follow the user, as in a URL.
+        let authority = text.get(..text.find('/').unwrap_or(text.len()))?;
+        let user = authority.rfind('@').and_then(|at| text.split_at_checked(at));
+        let (user, place) = user.map_or((None, text), |(user, place)| (Some(user), &place[1..]));
+        let authority = place.get(..place.find('/').unwrap_or(place.len()))?;
         let host_end = match place.strip_prefix('[') {
             Some(_) => place.find(']')? + 1,
-            None => place.find([':', '/']).unwrap_or(place.len()),
+            None if is_ipv6(authority) => authority.len(),
+            None => authority.find(':').unwrap_or(authority.len()),
         };
         let (host, after) = place.split_at_checked(host_end)?;
         if host.is_empty() || may_be_ipv6(host, after) {
@@ -60,6 +65,11 @@ impl<'t> ForeignAddress<'t> {
         };
         let is_foreign = user.is_some() || path.is_some();
         is_foreign.then_some(Self { user, host: place.get(..host_end)?, path })
+    }
+
+    /// Whether more than a colon follows the host and its port.
+    pub(super) fn has_path(&self) -> bool {
+        !matches!(self.path, None | Some(Path::BehindColon { path: "", .. }))
     }
 
     /// Whether a URL may have this form, and the argument of `rdt ls`.
@@ -98,6 +108,11 @@ impl<'t> ForeignAddress<'t> {
         };
         Advice { what, instead: path.map_or(self.host.to_owned(), url_of) }
     }
+}
+
+/// Whether it is an address of IPv6 without brackets, perhaps with a zone.
+fn is_ipv6(text: &str) -> bool {
+    text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Whether it may be an address of IPv6 without brackets, perhaps a wrong one.

@@ -65,6 +65,10 @@ fn a_malformed_address_names_what_is_wrong() {
         ("host:a:b", "\"a:b\" is not a port from 1 to 65535, and a path needs a URL: write rdt://host/a:b"),
         ("host:*.jpg", "\"*.jpg\" is not a port from 1 to 65535, and a path needs a URL: write 'rdt://host/*.jpg'"),
         ("user@host", "there are no users, so that user@ has no place: write host"),
+        (
+            "rdt://u:p@host/a",
+            "there are no users, so that u:p@ has no place, and a path needs a URL: write rdt://host/a",
+        ),
         ("u@host:7", "there are no users, so that u@ has no place: write host:7"),
         ("u@host:a/b", "there are no users, so that u@ has no place, and a path needs a URL: write rdt://host/a/b"),
         ("a host", "' ' has no place in a host"),
@@ -85,8 +89,15 @@ fn a_malformed_address_names_what_is_wrong() {
     ] {
         assert_eq!(ServerAddress::parse(text), Err(why.into()), "{text}");
     }
+}
+
+#[test]
+fn an_address_without_or_with_a_path_names_what_is_wrong() {
     for (text, why) in [
         ("rdt://host/a", "a path has no meaning here: write host"),
+        ("127.0.0.1:port", "\"port\" is not a port from 1 to 65535, and a path has no meaning here: write 127.0.0.1"),
+        ("host:", "no port follows the colon: write host"),
+        ("host:1:", "no port follows the colon: write host:1"),
         ("127.0.0.1:1/a", "a path has no meaning here: write 127.0.0.1:1"),
         ("u@[::1]:1:a", "a path has no meaning here: write '[::1]:1'"),
         ("host:99999/a", "\"99999\" is not a port from 1 to 65535"),
@@ -119,4 +130,19 @@ fn a_zone_is_the_name_or_the_number_of_an_interface() {
     assert_eq!(none, Err(expected.into()));
     let missing = ServerAddress::parse("[fe80::1]:1").unwrap().first();
     assert!(missing.unwrap_err().ends_with("needs the network interface, as in [fe80::1%eth0]"));
+}
+
+/// Regression: the part behind the first colon was taken as a path.
+#[test]
+fn an_ipv6_address_may_have_a_path_without_brackets() {
+    for (text, host) in [("2001:db8::1/a", "2001:db8::1"), ("::1/a", "::1"), ("fd00::1/a", "fd00::1")] {
+        for text in [text.to_owned(), format!("rdt://{text}")] {
+            let address = ServerAddress::parse_with_path(&text).unwrap();
+            assert_eq!(
+                (address.host.as_str(), address.port, address.name.as_deref()),
+                (host, PORT, Some("a")),
+                "{text}"
+            );
+        }
+    }
 }

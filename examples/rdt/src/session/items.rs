@@ -150,7 +150,7 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> String {
     {
         let (path, target) = (path.display(), target.display());
         return format!(
-            "cannot read {path} on this machine: it is a link to {target}, which does not exist: mend or remove the link"
+            "cannot read {path} on this machine: it is a link to {target}, which leads to nothing: mend or remove the link"
         );
     }
     let advice = match error.kind() {
@@ -270,7 +270,7 @@ mod tests {
         assert!(paths.contains(&"t/a".into()) && paths.contains(&"t/z".into()) && paths.contains(&"t".into()));
         // The link, the name, the socket, and folders whose paths are too long.
         let causes = [
-            "broken on this machine: it is a link to nowhere, which does not exist: mend",
+            "broken on this machine: it is a link to nowhere, which leads to nothing: mend",
             "not UTF-8",
             "left out",
             "too long",

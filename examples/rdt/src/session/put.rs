@@ -20,6 +20,7 @@ use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
 use super::stopped::{after_stop, unsent};
+use crate::files::GROWN;
 use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -232,8 +233,13 @@ impl Requests for Put {
                         Source::StandardInput => "the standard input".into(),
                         source @ (Source::File(_) | Source::Folder(_)) => source.text(),
                     };
-                    self.outcomes
-                        .fail(format!("cannot read {source} on this machine: {why}: it is not stored; send it again"));
+                    let advice = if why == GROWN {
+                        "send what it has at that time: rdt put - HOST --name NAME < FILE"
+                    } else {
+                        "send it again"
+                    };
+                    let why = format!("cannot read {source} on this machine: {why}: it is not stored; {advice}");
+                    self.outcomes.fail(why);
                 }
             }
             Answer::Status { number, status } => {

@@ -35,13 +35,14 @@ pub(crate) fn is_same(skip: Skip, one: About, other: About) -> bool {
     }
 }
 
-/// Times are compared by the microsecond, or by the second if one has no fraction, since some file systems keep none.
+/// The units in which file systems keep times, in nanoseconds: a second, the 10 ms of exFAT, and what others keep at least.
+const TIME_UNITS: [i64; 3] = [1_000_000_000, 10_000_000, 1_000];
+
+/// Times are compared by the largest unit in which one of them may be kept.
 pub(super) fn is_same_time(one: Metadata, other: Metadata) -> bool {
-    const SECOND: i64 = 1_000_000_000;
-    const MICROSECOND: i64 = 1_000;
     let (Some(one), Some(other)) = (one.modified, other.modified) else { return false };
-    let has_fractions = one.rem_euclid(SECOND) != 0 && other.rem_euclid(SECOND) != 0;
-    let unit = if has_fractions { MICROSECOND } else { SECOND };
+    let may_be_kept = |unit: &i64| one.rem_euclid(*unit) == 0 || other.rem_euclid(*unit) == 0;
+    let unit = TIME_UNITS.into_iter().find(may_be_kept).unwrap_or(TIME_UNITS[2]);
     one.div_euclid(unit) == other.div_euclid(unit)
 }
 
@@ -59,8 +60,9 @@ mod tests {
             ((FileKind::Link, 5, file.2, file.3), [false, false, false]),
             ((FileKind::File, 5, at(Some(1_000_000_000)), None), [false, true, false]),
             ((FileKind::File, 5, at(Some(1_999_999_100)), None), [false, true, false]),
+            ((FileKind::File, 5, at(Some(1_990_000_000)), None), [false, true, false]),
             // Regression: a file that was changed within a second was left out.
-            ((FileKind::File, 5, at(Some(1_500_000_000)), None), [false, false, false]),
+            ((FileKind::File, 5, at(Some(1_512_345_678)), None), [false, false, false]),
             ((FileKind::File, 5, at(Some(2_000_000_000)), file.3), [false, false, true]),
             ((FileKind::File, 5, at(None), Some(Digest([2; 32]))), [false, false, false]),
         ];

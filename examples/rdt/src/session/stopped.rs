@@ -22,10 +22,12 @@ pub(super) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static
 
 /// How much was sent of content that cannot be stored, since its end did not leave. `after` says what becomes of that.
 pub(super) fn unsent(done: u64, total: Option<u64>, after: &str) -> String {
+    // What goes on says so.
+    let again = if after.starts_with(':') { "" } else { "; send it again" };
     match total {
         _ if done == 0 => "nothing was sent; send it again".into(),
-        Some(total) => format!("{} % were sent{after}", u128::from(done) * 100 / u128::from(total.max(1))),
-        None => format!("{} were sent{after}", HumanBytes(done)),
+        Some(total) => format!("{} % were sent{after}{again}", u128::from(done) * 100 / u128::from(total.max(1))),
+        None => format!("{} were sent{after}{again}", HumanBytes(done)),
     }
 }
 
@@ -51,6 +53,8 @@ mod tests {
         assert_eq!(unsent(0, Some(7), ""), "nothing was sent; send it again");
         assert_eq!(unsent(23, Some(99), after), "23 % were sent: the same command goes on");
         assert_eq!(unsent(7, None, after), "7 B were sent: the same command goes on");
+        let kept = ", and nothing of it is kept";
+        assert_eq!(unsent(7, None, kept), "7 B were sent, and nothing of it is kept; send it again");
     }
 
     #[test]

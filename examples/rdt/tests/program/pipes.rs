@@ -263,7 +263,8 @@ fn a_file_that_grows_is_sent_as_the_standard_input() {
     client.expect_progress();
     let mut log = fs::File::options().append(true).open(place.client("log")).unwrap();
     log.write_all(b"more").unwrap();
-    client.expect_end(1, "the file grew while it was read (`rdt put -` takes one that keeps growing as its input)");
+    let advice = "it is not stored; send what it has at that time: rdt put - HOST --name NAME < FILE";
+    client.expect_end(1, &format!("the file grew while it was read: {advice}"));
     let (client, mut input) = put_input(&server.address, &[]);
     std::io::copy(&mut fs::File::open(place.client("log")).unwrap(), &mut input).unwrap();
     drop(input);

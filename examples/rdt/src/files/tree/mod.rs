@@ -75,6 +75,7 @@ use listing::Listing;
 pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use place::Blocker;
+pub(crate) use saving::GROWN;
 pub(crate) use sealed::Sealed;
 
 /// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.

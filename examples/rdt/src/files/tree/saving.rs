@@ -69,9 +69,11 @@ impl Saving {
     }
 }
 
-/// Another program writes at the end of the file, as to a log.
+/// What is said of a file that another program writes to at its end, as to a log.
+pub(crate) const GROWN: &str = "the file grew while it was read";
+
 fn grown() -> io::Error {
-    io::Error::other("the file grew while it was read (`rdt put -` takes one that keeps growing as its input)")
+    io::Error::other(GROWN)
 }
 
 /// The content is no longer that of the file which was opened.
