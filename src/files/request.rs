@@ -143,6 +143,9 @@ pub enum ReceiveAnswer {
     /// The file is ready to be written.
     Created,
     /// The number of bytes written. After 0 the same bytes are requested again.
+    ///
+    /// The next [`FileSession::handle_input`] consumes them, wherever they lie by then: in the slot of
+    /// [`recv_swap`](crate::connection::Connection::recv_swap), for example.
     Written(usize),
     /// The file is complete, and is made durable.
     Queued,

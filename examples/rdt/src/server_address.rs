@@ -12,7 +12,7 @@ mod url;
 
 use crate::remote_path;
 use crate::shell_words::word;
-use foreign::{Advice, ForeignAddress, Path};
+use foreign::{Advice, ForeignAddress, Suffix};
 use rdt_proto::files::FilePathBox;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -90,8 +90,8 @@ impl ServerAddress {
         };
         Self::of(host, host, false, None)?;
         let wrong_port = match path {
-            Path::BehindColon { path, has_port: false } => format!("{path:?} is not a port from 1 to 65535, and "),
-            Path::BehindColon { .. } | Path::BehindSlash(_) => String::new(),
+            Suffix::BehindColon { path, has_port: false } => format!("{path:?} is not a port from 1 to 65535, and "),
+            Suffix::BehindColon { .. } | Suffix::BehindSlash(_) => String::new(),
         };
         Err(format!("{wrong_port}a path has no meaning here: write {}", word(host)))
     }

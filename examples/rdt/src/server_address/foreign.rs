@@ -8,12 +8,12 @@ pub(super) struct ForeignAddress<'t> {
     user: Option<&'t str>,
     /// The host, and its port.
     pub(super) host: &'t str,
-    pub(super) path: Option<Path<'t>>,
+    pub(super) path: Option<Suffix<'t>>,
 }
 
 /// What follows the host and its port.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'t> {
+pub(super) enum Suffix<'t> {
     /// As `scp` has it. Only without a port the path may be a wrong port.
     BehindColon {
         path: &'t str,
@@ -50,16 +50,16 @@ impl<'t> ForeignAddress<'t> {
                 let port = after.split([':', '/']).next().unwrap_or_default();
                 let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
                 match after.get(port.len()..).unwrap_or_default() {
-                    _ if !is_port => (host_end, Some(Path::BehindColon { path: after, has_port: false })),
+                    _ if !is_port => (host_end, Some(Suffix::BehindColon { path: after, has_port: false })),
                     "" => (place.len(), None),
                     rest => {
                         let end = place.len() - rest.len();
-                        let colon = rest.strip_prefix(':').map(|path| Path::BehindColon { path, has_port: true });
-                        (end, colon.or(rest.strip_prefix('/').map(Path::BehindSlash)))
+                        let colon = rest.strip_prefix(':').map(|path| Suffix::BehindColon { path, has_port: true });
+                        (end, colon.or(rest.strip_prefix('/').map(Suffix::BehindSlash)))
                     }
                 }
             }
-            (None, Some(path)) => (host_end, Some(Path::BehindSlash(path))),
+            (None, Some(path)) => (host_end, Some(Suffix::BehindSlash(path))),
             (None, None) if after.is_empty() => (host_end, None),
             (None, None) => return None,
         };
@@ -69,12 +69,12 @@ impl<'t> ForeignAddress<'t> {
 
     /// Whether more than a colon follows the host and its port.
     pub(super) fn has_path(&self) -> bool {
-        !matches!(self.path, None | Some(Path::BehindColon { path: "", .. }))
+        !matches!(self.path, None | Some(Suffix::BehindColon { path: "", .. }))
     }
 
     /// Whether a URL may have this form, and the argument of `rdt ls`.
     pub(super) fn has_path_behind_slash(&self) -> bool {
-        self.user.is_none() && matches!(self.path, Some(Path::BehindSlash(_)))
+        self.user.is_none() && matches!(self.path, Some(Suffix::BehindSlash(_)))
     }
 
     /// What is wrong, and the address to write instead.
@@ -89,8 +89,8 @@ impl<'t> ForeignAddress<'t> {
 
     fn with(&self, url_of: impl Fn(&str) -> String) -> Advice {
         let path = match self.path {
-            None | Some(Path::BehindColon { path: "", .. }) => None,
-            Some(Path::BehindColon { path, .. } | Path::BehindSlash(path)) => {
+            None | Some(Suffix::BehindColon { path: "", .. }) => None,
+            Some(Suffix::BehindColon { path, .. } | Suffix::BehindSlash(path)) => {
                 Some(path.trim_start_matches('/').trim_start_matches("~/"))
             }
         };
@@ -99,12 +99,12 @@ impl<'t> ForeignAddress<'t> {
             (Some(user), _, Some(_)) => {
                 format!("there are no users, so that {user}@ has no place, and a path needs a URL")
             }
-            (None, Some(Path::BehindColon { has_port: false, .. }), Some(path)) => {
+            (None, Some(Suffix::BehindColon { has_port: false, .. }), Some(path)) => {
                 format!("{path:?} is not a port from 1 to 65535, and a path needs a URL")
             }
-            (None, Some(Path::BehindColon { .. }), Some(_)) => "a path needs a URL".into(),
-            (None, Some(Path::BehindColon { .. }), None) => "no port follows the colon".into(),
-            (None, Some(Path::BehindSlash(_)) | None, _) => format!("a path needs {SCHEME} in front"),
+            (None, Some(Suffix::BehindColon { .. }), Some(_)) => "a path needs a URL".into(),
+            (None, Some(Suffix::BehindColon { .. }), None) => "no port follows the colon".into(),
+            (None, Some(Suffix::BehindSlash(_)) | None, _) => format!("a path needs {SCHEME} in front"),
         };
         Advice { what, instead: path.map_or(self.host.to_owned(), url_of) }
     }

@@ -90,6 +90,11 @@ impl Note {
         Some(Self { kind, side, text })
     }
 
+    /// Its line.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
     /// There was a part of the file, which is gone now that its transfer was about to go on.
     pub(super) fn gone(name: &str, side: Side) -> Self {
         let text = format!("\"{name}\" begins again: what was {} of it is gone", side.place());

@@ -119,9 +119,12 @@ impl Outcomes {
 
     /// Says why a transfer does not begin at the start of its file, or need not have been.
     pub(super) fn explain(&mut self, note: Note) {
-        if self.explains() {
-            self.notes.add(note).into_iter().for_each(to_stderr);
+        if !self.explains() {
+            return;
         }
+        // A single file may go on, begin again, and go on once more.
+        let line = if self.is_single() { Some(note.into_text()) } else { self.notes.add(note) };
+        line.into_iter().for_each(to_stderr);
     }
 
     /// All of it is stored in a folder, which the user may not have named.

@@ -120,7 +120,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         self.receive_task = None;
         let answered = self.answer_receive(ReceiveAnswer::Written(len));
         if let Some(Receiving { file, .. }) = &mut self.receiving {
-            self.moved += self.session.handle_input(file.newest()) as u64;
+            let read = self.session.handle_input(file.newest());
+            debug_assert_eq!(read, len, "content that is written is consumed");
+            self.moved += read as u64;
             file.write_full();
         }
         answered

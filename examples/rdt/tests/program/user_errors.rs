@@ -145,7 +145,7 @@ const ANSWERS: [Row; 21] = [
     (
         "put {small} {server} --name folder",
         "rdt: {server} refused \"folder\": it has a folder of this name, which no file replaces; choose another name, \
-         or --name folder/ to store it in there",
+         or \"folder/\" to store it in there",
     ),
     (
         "put {medium} {server}",

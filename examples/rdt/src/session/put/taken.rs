@@ -4,7 +4,6 @@ use super::Item;
 use crate::messages::refusal;
 use crate::session::client::ClientExchange;
 use crate::session::source::Source;
-use crate::shell_words;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
 use std::borrow::Cow;
@@ -18,7 +17,7 @@ pub(super) struct Taken {
     asked: HashMap<u32, Asking>,
     /// What the server has in the place of folders.
     blockers: HashSet<Box<str>>,
-    /// Whether the command sends one file, so that --name is about it.
+    /// Whether the command sends one file, so that its name or URL is about it.
     is_single: bool,
 }
 
@@ -89,9 +88,8 @@ impl Taken {
             },
             Some(FileKind::Folder) if is_own && !item.is_folder() => {
                 let is_named = self.is_single && matches!(item.source, Source::File(_));
-                let inside = shell_words::word(&format!("{}/", path.as_path())).into_owned();
                 let inside =
-                    if is_named { format!(", or --name {inside} to store it in there") } else { String::new() };
+                    if is_named { format!(", or \"{}/\" to store it in there", path.as_path()) } else { String::new() };
                 return Some((path, format!("{FOLDER}{inside}").into()));
             }
             Some(FileKind::File) if is_own && !item.is_folder() => {
