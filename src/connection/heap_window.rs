@@ -289,11 +289,10 @@ impl HeapWindow {
     {
         let wanted = Size { places: self.least, allowance: self.least };
         if connection.send.used() == 0 {
-            if Size::of(&connection.send) != wanted {
-                self.resize(wanted, &mut connection.send, budget);
-                connection.on_send_memory_replaced();
-            }
+            self.resize(wanted, &mut connection.send, budget);
             connection.send.drop_spare();
+            // What was lent had memory, and has none now.
+            connection.on_send_memory_replaced();
         }
         if connection.recv.used() == 0 {
             self.resize(wanted, &mut connection.recv, budget);

@@ -14,7 +14,9 @@ pub trait PooledStore: ReplaceMemory<Memory = SlotPool> {
     /// from the oldest unread number on, so that each missing body has a place.
     fn set_allowance(&mut self, bodies: u32);
 
-    /// Gives back the memory that the pool holds on to for further bodies.
+    /// Gives back the memory that the pool holds on to for further bodies. A send store also gives back the slot behind
+    /// its newest body, which may be lent: that
+    /// loan ends.
     fn drop_spare(&mut self);
 }
 
@@ -28,6 +30,7 @@ impl<const MAY_CUT: bool> PooledStore for SendSlots<SlotPool, MAY_CUT> {
     }
 
     fn drop_spare(&mut self) {
+        self.ring.give_back(self.used);
         self.ring.memory_mut().drop_spare();
     }
 }

@@ -4,7 +4,7 @@ use crate::windows::{CONFIG, SLOT, body, edge, establish, sends};
 use harness::base::{BaseTrace, CONNACK, ack};
 use harness::extended::*;
 use rdt_proto::congestion::{Controller, FixedWindow};
-use rdt_proto::connection::{Config, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored};
+use rdt_proto::connection::{Config, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored, SendError};
 use rdt_proto::store::{GrowingRecvSlots, PooledStore, SendSlots, SlotPool};
 use rdt_proto::{Duration, Instant};
 
@@ -248,6 +248,25 @@ fn empty_memory_is_given_back_after_a_second() {
     client.machine.handle_timeout(client.now);
     window.update(&mut client.machine, &mut budget);
     assert_eq!((send(&client).pool().allowance(), window.taken(), budget.left()), (4, 0, 1 << 20));
+    sends(&mut client, 5, 4);
+}
+
+/// Regression: a loop that asks for a slot before it knows whether there is something to write kept one for each client.
+#[test]
+fn a_slot_that_is_lent_without_use_is_given_back_after_a_second() {
+    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
+    let mut client = established(4);
+    sends(&mut client, 1, 4);
+    window.update(&mut client.machine, &mut budget);
+    client.peer_sends(sack(5, 4, 5, &[]));
+    assert!(!client.machine.send_slot().unwrap().is_empty());
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(send(&client).pool().kept(), 1, "it may be filled");
+    client.now = client.now + Duration::from_secs(1);
+    client.machine.handle_timeout(client.now);
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(send(&client).pool().kept(), 0);
+    assert_eq!(client.machine.commit(1), Err(SendError::NotLent));
     sends(&mut client, 5, 4);
 }
 
