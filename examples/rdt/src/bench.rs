@@ -13,7 +13,7 @@ use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::json::{self, Record};
 use crate::loss::Loss;
 use crate::memory_file;
-use crate::messages::{error_text, to_stderr, to_stdout};
+use crate::messages::{counted, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -346,7 +346,7 @@ impl Requests {
             let us = self.percentile(percent);
             format!("{}.{:02}", us / 1_000, us % 1_000 / 10)
         };
-        format!("median {}, 99 % {}, most {} ({} requests)", ms(50), ms(99), ms(100), self.0.len())
+        format!("median {}, 99 % {}, most {} ({})", ms(50), ms(99), ms(100), counted(self.0.len() as u64, "request"))
     }
 }
 

@@ -147,8 +147,9 @@ impl Demo<'_> {
             let dropped = driver.dropped();
             let amount = messages::amount(result.bytes, result.took);
             messages::to_stdout(format_args!(
-                "{title}: {amount}; the client sent {} datagrams, {dropped} of them were lost",
-                stats.datagrams_sent
+                "{title}: {amount}; the client sent {}, {dropped} of them {} lost",
+                messages::counted(stats.datagrams_sent, "datagram"),
+                messages::was_or_were(dropped)
             ));
         }
         Ok(())

@@ -38,7 +38,7 @@ pub(crate) enum Record<'a> {
     /// Both sides have a file already, which is not transferred.
     Skipped { request: &'static str, name: &'a str },
     /// All of several requests: the last line.
-    Sum { request: &'static str, files: u64, skipped: u64, failed: u64, bytes: u64, seconds: f64 },
+    Sum { request: &'static str, files: u64, folders: u64, skipped: u64, failed: u64, bytes: u64, seconds: f64 },
     /// An entry of a list.
     Entry { path: &'a str, kind: &'static str, bytes: u64, modified: Option<String> },
     /// A client of a load test has failed.

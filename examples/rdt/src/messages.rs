@@ -60,6 +60,11 @@ pub(crate) fn was_or_were(count: u64) -> &'static str {
     if count == 1 { "was" } else { "were" }
 }
 
+/// The pronoun for a number of things.
+pub(crate) fn it_or_them(count: u64) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
 /// Formats a duration: "1.25 s", "6 ms", "0.4 ms".
 pub(crate) fn duration(took: Duration) -> String {
     match took.as_micros() {
@@ -171,6 +176,7 @@ mod tests {
     fn one_thing_is_not_many() {
         assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
         assert_eq!([0, 1, 2].map(was_or_were), ["were", "was", "were"]);
+        assert_eq!([0, 1, 2].map(it_or_them), ["them", "it", "them"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The lines of `-v`: what a connection does, for people.
 
-use crate::messages::{duration, to_stderr};
+use crate::messages::{counted, duration, to_stderr, was_or_were};
 use crate::qlog::VantagePoint;
 use indicatif::HumanBytes;
 use rdt_proto::connection::{CloseReason, ConnectionState, PathSnapshot, Timer, TraceEvent};
@@ -211,7 +211,7 @@ impl LineLimit {
         self.lines += 1;
         Some(match std::mem::take(&mut self.left_out) {
             0 => String::new(),
-            left_out => format!(" (after {left_out} lines that were left out)"),
+            left_out => format!(" (after {} that {} left out)", counted(left_out, "line"), was_or_were(left_out)),
         })
     }
 }

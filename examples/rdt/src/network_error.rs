@@ -124,7 +124,7 @@ impl NetworkErrors {
 
     pub(crate) fn handle(&mut self, now: Instant, call: Call, error: &io::Error) {
         self.total += 1;
-        if let Some(more) = self.limit.handle(now, "network errors") {
+        if let Some(more) = self.limit.handle(now, "network error") {
             to_stderr(format_args!("cannot {call}: {}{more}; transfers go on", error_text(error)));
         }
     }

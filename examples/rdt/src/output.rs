@@ -12,7 +12,7 @@
 //! the listener reports a message that finds no room.
 
 use crate::escape::escape;
-use crate::messages::error_text;
+use crate::messages::{counted, error_text, was_or_were};
 use crate::progress;
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -155,7 +155,7 @@ pub(crate) fn finish() {
         }
         let bytes = queue.message_bytes.load(Ordering::Relaxed);
         if bytes > 0 {
-            print(Stream::Stderr, &format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
+            print(Stream::Stderr, &format!("rdt: messages of {bytes} B were not printed: nothing read them"));
         }
     }
 }
@@ -288,7 +288,8 @@ fn report_dropped(stream: Stream, dropped: &AtomicU64) {
 }
 
 fn dropped_text(count: u64) -> String {
-    format!("{count} lines of output were dropped: they were not read, or could not be written")
+    let (lines, were) = (counted(count, "line"), was_or_were(count));
+    format!("{lines} of output {were} dropped: nothing read the output, or it could not be written")
 }
 
 #[cfg(test)]

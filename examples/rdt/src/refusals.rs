@@ -47,7 +47,7 @@ impl Refusals {
             return false;
         }
         if self.listener.handle_datagram(now, from, datagram) == Dispatch::Dropped(DropReason::Stopped)
-            && let Some(more) = self.limit.handle(now, "attempts to connect")
+            && let Some(more) = self.limit.handle(now, "attempt")
         {
             let silently = if self.is_base_mode { " and gets no answer, since base mode has none" } else { "" };
             to_stderr(format_args!("{} is not admitted (--allow){silently}{more}", from.peer));

@@ -51,11 +51,11 @@ impl Status {
         let clients = counted(active as u64, "client");
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
-            "{clients}, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved{refused}",
-            self.served,
+            "{clients}, {waiting} waiting; {} served; {} in, {} out; {} ignored, {} retried, {} moved{refused}",
+            counted(self.served, "request"),
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),
-            stats.dropped.total(),
+            counted(stats.dropped.total(), "datagram"),
             stats.retried,
             stats.moved
         )

@@ -3,7 +3,7 @@
 //! A thread writes it, so that no connection waits for the disk. If that cannot keep up, records are left out and
 //! counted. A full disk ends the trace, not the transfers.
 
-use crate::messages::{error_text, to_stderr};
+use crate::messages::{counted, error_text, to_stderr, was_or_were};
 use crate::qlog::{self, Event, Header, RECORD_SEPARATOR, VantagePoint};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -171,7 +171,11 @@ pub(crate) fn finish() {
     }
     let left_out = LEFT_OUT.load(Ordering::Relaxed);
     if left_out > 0 && !HAS_ENDED.load(Ordering::Relaxed) {
-        to_stderr(format_args!("the trace is incomplete: {left_out} records were left out, its disk was too slow"));
+        to_stderr(format_args!(
+            "the trace is incomplete: {} {} left out, its disk was too slow",
+            counted(left_out, "record"),
+            was_or_were(left_out)
+        ));
     }
 }
 

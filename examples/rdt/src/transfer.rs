@@ -12,7 +12,9 @@ use crate::progress::Progress;
 use crate::report::Local;
 use crate::request::{self, Job};
 use crate::server_address::ServerAddress;
-use crate::session::{self, Direction, Done, Get, Items, List, Matching, Outcomes, Put, Run, Speech, Wanted, own_name};
+use crate::session::{
+    self, Count, Direction, Done, Get, Item, Items, List, Matching, Outcomes, Put, Run, Speech, Wanted, own_name,
+};
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
 use indicatif::HumanBytes;
@@ -36,7 +38,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let title = match (files.as_slice(), items.as_slice()) {
         ([_], [item]) => item.path.to_string(),
         ([file], _) => own_name(file).unwrap_or_else(|_| file.display().to_string()),
-        (files, _) => format!("{} files", files.len()),
+        (_, items) => items.iter().map(Item::count).sum::<Count>().files_or_folders(),
     };
     let in_messages = in_messages(&title, files.len());
     let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, speech(&args.common));
@@ -85,7 +87,8 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         // What the user may have written as a dot.
         [name] if &**name == "*" => ".".into(),
         [name] => name.to_string(),
-        names => format!("{} files", names.len()),
+        // Each may be that of a file or a folder.
+        names => format!("{} names", names.len()),
     };
     let uses_pipe = args.writes_to_stdout();
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };

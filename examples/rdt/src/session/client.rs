@@ -154,7 +154,7 @@ impl<R: Requests> SessionClient<R> {
         let end = match self.end {
             Some(End::Answered | End::GivenUp) => return None,
             _ if self.was_stopped() && self.exchange.is_committing() => {
-                return Some(format!("stopped: {title} was being stored: look whether it is there"));
+                return Some(format!("stopped while storing {title}: look what is there"));
             }
             Some(End::Early(end)) => end,
             Some(End::NotConnected) | None => SessionEnd::Lost(None),
@@ -188,7 +188,7 @@ impl<R: Requests> SessionClient<R> {
                 let (reason, network) = (messages::end_reason(reason), last_error(network_error, ("; ", "")));
                 format!("lost {server} while transferring {title} ({reason}{hint}{network}): {again}")
             }
-            SessionEnd::Closed => format!("{server} closed before {title} was transferred: {again}"),
+            SessionEnd::Closed => format!("{server} closed before the end of {title}: {again}"),
             SessionEnd::Violation => format!("{server} sent an invalid answer: another version or --profile?"),
         })
     }

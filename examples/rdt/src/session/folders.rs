@@ -11,8 +11,15 @@ use std::path::PathBuf;
 #[derive(Default)]
 pub(super) struct Folders {
     waiting: Vec<Folder>,
-    /// Its result are the failures.
-    making: Option<Call<Vec<String>>>,
+    making: Option<Call<Made>>,
+}
+
+/// What has become of folders.
+pub(super) struct Made {
+    /// The number of those that are there.
+    pub(super) count: u64,
+    /// Why the others could not be made.
+    pub(super) failures: Vec<String>,
 }
 
 impl Folders {
@@ -37,11 +44,11 @@ impl Folders {
         true
     }
 
-    /// Why some could not be made, once.
-    pub(super) fn take(&mut self) -> Option<Vec<String>> {
-        let failures = self.making.as_mut()?.take()?;
+    /// What has become of them, once.
+    pub(super) fn take(&mut self) -> Option<Made> {
+        let made = self.making.as_mut()?.take()?;
         self.making = None;
-        Some(failures.unwrap_or_else(|error| vec![error_text(&error)]))
+        Some(made.unwrap_or_else(|error| Made { count: 0, failures: vec![error_text(&error)] }))
     }
 }
 
@@ -54,11 +61,11 @@ pub(super) struct Folder {
     pub(super) metadata: Metadata,
 }
 
-/// Makes folders in their order, many with one flush. Returns the failures.
-fn make(folders: &[Folder]) -> Vec<String> {
+/// Makes folders in their order, many with one flush.
+fn make(folders: &[Folder]) -> Made {
     /// The most that share a flush. The folders above them are open meanwhile.
     const MOST: usize = 256;
-    let mut failures = Vec::new();
+    let (mut count, mut failures) = (0, Vec::new());
     for batch in folders.chunks(MOST) {
         let (mut sealed, mut begun) = (Vec::new(), Vec::new());
         for folder in batch {
@@ -71,12 +78,15 @@ fn make(folders: &[Folder]) -> Vec<String> {
             }
         }
         for (folder, result) in begun.into_iter().zip(commit(sealed)) {
-            if let Err(CommitError::NotStored(error) | CommitError::NotDurable(error)) = result {
-                failures.push(folder.not_made(&error));
+            match result {
+                Ok(_) => count += 1,
+                Err(CommitError::NotStored(error) | CommitError::NotDurable(error)) => {
+                    failures.push(folder.not_made(&error));
+                }
             }
         }
     }
-    failures
+    Made { count, failures }
 }
 
 impl Folder {
@@ -137,7 +147,8 @@ mod tests {
             metadata: Metadata { modified: Some(at * SECOND), mode: Some(0o750) },
         };
         let folders: Vec<_> = (1_000..).zip(&paths).map(folder).collect();
-        let failures = make(&folders);
+        let Made { count, failures } = make(&folders);
+        assert_eq!(count, 302);
         assert!(matches!(&failures[..], [why] if why.starts_with("cannot write here/file ")), "{failures:?}");
         for (at, path) in (1_000..).zip(&paths).filter(|(_, path)| *path != "file") {
             let metadata = here.path().join(path).metadata().unwrap();

@@ -15,10 +15,11 @@ pub(crate) use matching::Matching;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
+use super::count::Count;
 use super::destinations;
 use super::exchange::Failure;
 use super::failure_text::not_received;
-use super::folders::Folders;
+use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::stopped::after_stop;
@@ -27,7 +28,7 @@ use crate::destination::Here;
 use crate::disk::Call;
 use crate::files::StatusBuf;
 use crate::folder_copy::FolderCopy;
-use crate::messages;
+use crate::messages::it_or_them;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
@@ -159,9 +160,10 @@ impl Get {
     pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
         if self.outcomes.has_failed() && !is_explained {
             // A connection that this side has ended leaves some.
-            let left = self.waiting.len() + self.next.len() + self.pending.len() + self.open.len();
-            self.outcomes
-                .leave_out(left, format!("the connection has ended before {left} of the others: get them again"));
+            let open = Count { files: self.open.len() as u64, folders: 0 };
+            let left = self.take_rest() + open;
+            let them = it_or_them(left.total());
+            self.outcomes.leave_out(left, format!("the connection has ended before {left} came: get {them} again"));
         }
         if self.are_complete() && !self.outcomes.has_failed() {
             self.copies.iter().for_each(FolderCopy::complete);
@@ -183,9 +185,9 @@ impl Get {
             return false;
         }
         let changed = self.folders.start(exchange.disk());
-        let Some(failures) = self.folders.take() else { return changed };
-        self.server.into_iter().for_each(|server| self.outcomes.make(server));
-        failures.into_iter().for_each(|why| self.outcomes.fail(why));
+        let Some(Made { count, failures }) = self.folders.take() else { return changed };
+        self.server.into_iter().for_each(|server| self.outcomes.make(count, server));
+        failures.into_iter().for_each(|why| self.outcomes.fail_one(Count::FOLDER, why));
         true
     }
 
@@ -218,11 +220,11 @@ impl Get {
         true
     }
 
-    /// Asks for no more. Returns the number of requests that were left.
-    fn take_rest(&mut self) -> usize {
+    /// Asks for no more. Returns how many were left. What is not known counts as a file.
+    fn take_rest(&mut self) -> Count {
         let left = self.waiting.len() + self.next.len() + self.pending.len();
         (self.waiting, self.next, self.pending) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        left
+        Count { files: left as u64, folders: 0 }
     }
 
     fn fail(&mut self, wanted: &Wanted, why: String) {
@@ -286,8 +288,7 @@ impl Requests for Get {
             Answer::Listed { number, has_more } => self.handle_listed(number, has_more, server),
             Answer::Leaving => {
                 let left = self.take_rest();
-                let rest = messages::counted(left as u64, "file");
-                self.outcomes.leave_out(left, format!("{server} is ending before {rest}: get the rest again later"));
+                self.outcomes.leave_out_at_end(left, server);
             }
             // Answers to other requests.
             Answer::Confirmed { .. } | Answer::NotSent { .. } | Answer::Ended { .. } => {}

@@ -20,7 +20,7 @@
 //! | `folders` | the folders that a client makes |
 //! | `items` | the files that arguments name |
 //! | `run` | runs a client on the event loop |
-//! | `outcome`, `note`, `stopped` | what a client says about its requests, and when its user stops it |
+//! | `outcome`, `count`, `note`, `stopped` | what a client says about its requests, and when its user stops it |
 
 mod answer;
 mod beneath;
@@ -28,6 +28,7 @@ mod chunk;
 mod client;
 mod committer;
 mod content;
+mod count;
 mod destinations;
 mod exchange;
 mod failure_text;
@@ -56,6 +57,7 @@ pub(crate) use beneath::Beneath;
 pub(crate) use chunk::Chunk;
 pub(crate) use committer::Committer;
 pub(crate) use content::{Content, NotStored, Opened, Stored};
+pub(crate) use count::Count;
 pub(crate) use destinations::{Destination, Destinations};
 pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
 pub(crate) use get::{Get, Matching};
@@ -63,7 +65,7 @@ pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
 pub(crate) use outcome::{Direction, Outcomes, Speech};
 pub(crate) use place::Place;
-pub(crate) use put::Put;
+pub(crate) use put::{Item, Put};
 pub(crate) use receiving::RecvFile;
 pub(crate) use run::{Done, Run};
 pub(crate) use sending::SendFile;

@@ -1,8 +1,9 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
+use super::count::Count;
 use super::note::{Note, Notes};
 use crate::json::{self, Record};
-use crate::messages::{self, to_stderr, to_stdout, was_or_were};
+use crate::messages::{self, it_or_them, to_stderr, to_stdout, was_or_were};
 use rdt_proto::Duration;
 use rdt_proto::files::FilePath;
 use std::net::SocketAddr;
@@ -39,15 +40,15 @@ pub(crate) struct Outcomes {
     has_content_on_stdout: bool,
     /// The folder in which all of it is stored, in messages.
     place: Option<String>,
-    files: u64,
-    folders: u64,
+    /// What was transferred.
+    done: Count,
     skipped: u64,
     bytes: u64,
     failures: Vec<String>,
     /// The failures that are printed. Files that fail for one reason, in the same words, have one line.
     shown: Vec<String>,
     has_omitted: bool,
-    failed: u64,
+    failed: Count,
     server: Option<SocketAddr>,
     notes: Notes,
 }
@@ -75,14 +76,13 @@ impl Outcomes {
             speech,
             has_content_on_stdout: false,
             place: None,
-            files: 0,
-            folders: 0,
+            done: Count::default(),
             skipped: 0,
             bytes: 0,
             failures: Vec::new(),
             shown: Vec::new(),
             has_omitted: false,
-            failed: 0,
+            failed: Count::default(),
             server: None,
             notes: Notes::default(),
         }
@@ -137,14 +137,14 @@ impl Outcomes {
         self.is_single = false;
     }
 
-    /// The number of requests that have an outcome.
-    pub(crate) fn count(&self) -> u64 {
-        self.files + self.skipped + self.failed
+    /// The files and folders that have an outcome.
+    pub(crate) fn count(&self) -> Count {
+        self.done + Count { files: self.skipped, folders: 0 } + self.failed
     }
 
     pub(crate) fn succeed(&mut self, transferred: Transferred<'_>) {
         let Transferred { path, local, server, length, offset, took } = transferred;
-        self.files += 1;
+        self.done += Count::FILE;
         self.bytes += length - offset.min(length);
         self.server = Some(server);
         if !self.announces() {
@@ -165,9 +165,9 @@ impl Outcomes {
         self.print(&format!("{what}: {}", messages::amount(length - offset.min(length), took)));
     }
 
-    /// A folder is there.
-    pub(crate) fn make(&mut self, server: SocketAddr) {
-        self.folders += 1;
+    /// Folders are there.
+    pub(crate) fn make(&mut self, folders: u64, server: SocketAddr) {
+        self.done += Count { files: 0, folders };
         self.server = Some(server);
     }
 
@@ -186,8 +186,14 @@ impl Outcomes {
         }
     }
 
+    /// A file has failed.
     pub(crate) fn fail(&mut self, why: String) {
-        self.failed += 1;
+        self.fail_one(Count::FILE, why);
+    }
+
+    /// A file or a folder has failed.
+    pub(crate) fn fail_one(&mut self, one: Count, why: String) {
+        self.failed += one;
         if self.is_single {
             self.failures.push(why);
         } else {
@@ -208,19 +214,30 @@ impl Outcomes {
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed > 0
+        self.failed != Count::default()
     }
 
-    /// Files to which no request has come.
-    pub(crate) fn leave_out(&mut self, files: usize, why: String) {
-        if files > 0 && self.is_single {
+    /// No request has come to these.
+    pub(crate) fn leave_out(&mut self, left: Count, why: String) {
+        if left.total() > 0 && self.is_single {
             self.failures.push(why);
-        } else if files > 0 {
-            self.failed += files as u64;
+        } else if left.total() > 0 {
+            self.failed += left;
             if !self.shown.contains(&why) {
                 to_stderr(why);
             }
         }
+    }
+
+    /// No request has come to these before the server ends.
+    pub(crate) fn leave_out_at_end(&mut self, left: Count, server: SocketAddr) {
+        let what = if self.is_single { self.title.clone() } else { left.to_string() };
+        let (were, them) = (was_or_were(left.total()), it_or_them(left.total()));
+        let (sent, send) = match self.direction {
+            Direction::Put => ("sent", "send"),
+            Direction::Get => ("fetched", "get"),
+        };
+        self.leave_out(left, format!("{server} is ending before {what} {were} {sent}: {send} {them} again later"));
     }
 
     /// Prints the sum. Returns the failure of the command.
@@ -232,12 +249,14 @@ impl Outcomes {
         let server = self.server.map_or(String::new(), |server| server.to_string());
         if self.announces() && json::is_chosen() {
             let request = self.direction.command();
-            let (files, skipped, failed, bytes) = (self.files, self.skipped, self.failed, self.bytes);
-            Record::Sum { request, files, skipped, failed, bytes, seconds: json::seconds(took) }.print();
-        } else if self.announces() && (self.files > 0 || self.folders > 0 && self.skipped + self.failed == 0) {
-            let (files, amount) = match self.files {
-                0 => ("empty folders".into(), String::new()),
-                files => (count(files), format!(": {}", messages::amount(self.bytes, took))),
+            let (Count { files, folders }, skipped, failed) = (self.done, self.skipped, self.failed.total());
+            let (bytes, seconds) = (self.bytes, json::seconds(took));
+            Record::Sum { request, files, folders, skipped, failed, bytes, seconds }.print();
+        } else if self.announces() && (self.done.files > 0 || self.done.folders > 0 && self.done == self.count()) {
+            let files = self.done.files_or_folders();
+            let amount = match self.done.files {
+                0 => String::new(),
+                _ => format!(": {}", messages::amount(self.bytes, took)),
             };
             let what = match self.direction {
                 Direction::Put => format!("stored {files} on {server}"),
@@ -250,11 +269,11 @@ impl Outcomes {
             let place = self.place.as_ref().map_or(String::new(), |place| format!(", in {place}"));
             self.print(&format!("{what}{place}{amount}{skipped}"));
         } else if self.announces() && self.skipped > 0 {
-            self.print(&format!("{}: the same on both sides already", count(self.skipped)));
+            self.print(&format!("{}: the same on both sides already", messages::counted(self.skipped, "file")));
         }
-        match self.failed {
+        match self.failed.total() {
             0 => Ok(()),
-            failed => Err(format!("{failed} of {} {} not transferred", count(self.count()), was_or_were(failed))),
+            failed => Err(format!("{} {} not transferred", self.failed.of(self.count()), was_or_were(failed))),
         }
     }
 }
@@ -268,6 +287,21 @@ impl Direction {
     }
 }
 
-fn count(files: u64) -> String {
-    messages::counted(files, "file")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: "is ending before 1 file: send the rest again later", also of the only file.
+    #[test]
+    fn what_a_server_that_ends_leaves_out_has_a_name_or_a_number() {
+        let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
+        let mut single = Outcomes::new(Direction::Put, "\"a\"".into(), true, Speech::Nothing);
+        single.leave_out_at_end(Count::FILE, server);
+        let expected = "192.0.2.1:6969 is ending before \"a\" was sent: send it again later";
+        assert_eq!(single.finish(Duration::ZERO), Err(expected.into()));
+        let mut many = Outcomes::new(Direction::Get, "3 names".into(), false, Speech::Nothing);
+        many.leave_out_at_end(Count { files: 2, folders: 1 }, server);
+        let expected = "2 of 2 files and 1 of 1 folder were not transferred";
+        assert_eq!(many.finish(Duration::ZERO), Err(expected.into()));
+    }
 }

@@ -16,6 +16,7 @@ mod taken;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
+use super::count::Count;
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
@@ -45,6 +46,10 @@ pub(crate) struct Item {
 impl Item {
     pub(crate) fn is_folder(&self) -> bool {
         matches!(self.source, Source::Folder(_))
+    }
+
+    pub(crate) fn count(&self) -> Count {
+        if self.is_folder() { Count::FOLDER } else { Count::FILE }
     }
 }
 
@@ -137,14 +142,14 @@ impl Put {
 
     /// A file whose name is taken has failed, if it is known by what.
     fn fail_taken(&mut self, server: SocketAddr, why: Option<taken::Why>) {
-        if let Some((path, why)) = why {
-            self.outcomes.fail(refused(server, &path, &why));
+        if let Some(taken::Why { count, path, text }) = why {
+            self.outcomes.fail_one(count, format!("{server} refused \"{}\": {text}", path.as_path()));
         }
     }
 
     fn fail_refused(&mut self, server: SocketAddr, item: &Item, code: ErrorCode) {
         let why = messages::refused(server, &item.path, code);
-        self.outcomes.fail(why.clone());
+        self.outcomes.fail_one(item.count(), why.clone());
         if code == ErrorCode::NoUploads {
             // So are all others.
             let left = self.take_rest();
@@ -152,11 +157,10 @@ impl Put {
         }
     }
 
-    /// Sends no more. Returns the number of files that were left.
-    fn take_rest(&mut self) -> usize {
-        let left = self.waiting.len() + self.next.len();
-        (self.waiting, self.next) = (VecDeque::new(), VecDeque::new());
-        left
+    /// Sends no more. Returns how many were left.
+    fn take_rest(&mut self) -> Count {
+        let (waiting, next) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.next));
+        waiting.iter().chain(next.iter().map(|(item, _)| item)).map(Item::count).sum()
     }
 
     /// The bytes that have certainly crossed the network. `sent` of the current file have left, or all of it.
@@ -198,7 +202,7 @@ impl Requests for Put {
             Answer::Confirmed { number, bytes } => {
                 if let Some(Sent { item, offset, started }) = self.end(number) {
                     if item.is_folder() {
-                        return self.outcomes.make(server);
+                        return self.outcomes.make(1, server);
                     }
                     let length = if item.length == 0 { bytes } else { item.length };
                     let took = now.saturating_since(started);
@@ -252,11 +256,8 @@ impl Requests for Put {
             }
             Answer::Leaving => {
                 let left = self.take_rest();
-                for (path, why) in self.taken.take_unknown() {
-                    self.outcomes.fail(refused(server, &path, &why));
-                }
-                let rest = messages::counted(left as u64, "file");
-                self.outcomes.leave_out(left, format!("{server} is ending before {rest}: send the rest again later"));
+                self.taken.take_unknown().for_each(|why| self.fail_taken(server, Some(why)));
+                self.outcomes.leave_out_at_end(left, server);
             }
             // Answers to other requests.
             Answer::Received { .. }
@@ -317,8 +318,4 @@ impl Requests for Put {
     fn aftermath(&self) -> &'static str {
         "it may be stored there or not; send it again, and it goes on"
     }
-}
-
-fn refused(server: SocketAddr, path: &FilePathBox, why: &str) -> String {
-    format!("{server} refused \"{}\": {why}", path.as_path())
 }

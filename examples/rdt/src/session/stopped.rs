@@ -16,7 +16,7 @@ pub(super) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static
         Step::Storing { total } => {
             format!("stopped: {} of {title} were transferred, and perhaps stored{}", HumanBytes(total), after(total))
         }
-        Step::Asking | Step::Transferring { .. } => format!("stopped: {title} was not transferred{}", after(0)),
+        Step::Asking | Step::Transferring { .. } => format!("stopped: nothing of {title} was transferred{}", after(0)),
     }
 }
 
@@ -62,8 +62,8 @@ mod tests {
         let path = PathView::default();
         let after = |done| if done > 0 { ": the same command goes on" } else { "" };
         for (step, expected) in [
-            (Step::Asking, "stopped: \"a\" was not transferred"),
-            (Step::Transferring { done: 0, total: Some(5), path }, "stopped: \"a\" was not transferred"),
+            (Step::Asking, "stopped: nothing of \"a\" was transferred"),
+            (Step::Transferring { done: 0, total: Some(5), path }, "stopped: nothing of \"a\" was transferred"),
             (
                 Step::Transferring { done: 3 << 20, total: Some(5 << 20), path },
                 "stopped: 3.00 MiB of 5.00 MiB of \"a\" were transferred: the same command goes on",

@@ -4,7 +4,7 @@ use super::end_reason;
 use crate::args::{CloseRole, ListenArgs};
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::entropy;
-use crate::messages::to_stderr;
+use crate::messages::{counted, to_stderr, was_or_were};
 use crate::network_error::{Call, NetworkErrors};
 use crate::output;
 use rdt_proto::socket_tcp::{
@@ -53,7 +53,7 @@ impl Listen {
         while let Some(peer) = self.listener.peer_mut(id) {
             if let Some(message) = peer.message().filter(|message| message.length > self.max_size) {
                 let client = self.client(id);
-                to_stderr(format_args!("{client} sends {} bytes, more than --max-size: refused", message.length));
+                to_stderr(format_args!("{client} sends {}, more than --max-size: refused", bytes(message.length)));
                 self.release(now, id);
                 return;
             }
@@ -66,8 +66,11 @@ impl Listen {
                 let mut message = std::mem::take(self.message(id));
                 let (client, len) = (self.client(id), message.len());
                 message.push(b'\n');
-                if !output::print_message(format!("rdt: {client} sent {len} bytes:"), message) {
-                    to_stderr(format_args!("{client} sent {len} bytes, which are lost: the output is not read"));
+                if !output::print_message(format!("rdt: {client} sent {}:", bytes(len as u64)), message) {
+                    to_stderr(format_args!(
+                        "{client} sent {}, which are lost: the output is not read",
+                        bytes(len as u64)
+                    ));
                 }
             }
         }
@@ -79,7 +82,9 @@ impl Listen {
             let (client, reason) = (self.client(id), end_reason(Some(reason)));
             if arrived > 0 {
                 to_stderr(format_args!(
-                    "{client}: {reason}; its message is incomplete, and the {arrived} bytes that arrived are not printed"
+                    "{client}: {reason}; its message is incomplete, and {} of it {} not printed",
+                    bytes(arrived as u64),
+                    was_or_were(arrived as u64)
                 ));
             } else {
                 to_stderr(format_args!("{client}: {reason}"));
@@ -152,4 +157,8 @@ impl Endpoint for Listen {
     fn is_finished(&self) -> bool {
         self.stopping && self.listener.is_empty()
     }
+}
+
+fn bytes(count: u64) -> String {
+    counted(count, "byte")
 }

@@ -110,7 +110,7 @@ fn a_server_that_ends_finishes_the_files_that_it_has_begun() {
     let stored = said.lines().filter(|line| line.contains(r#""type":"result""#)).count();
     assert_eq!(code, 1, "{said}");
     assert_eq!(count_whole(|name| place.server(name)), stored, "each stored file was confirmed: {said}");
-    assert!(stored < FILES && said.contains("files were not transferred"), "{said}");
+    assert!(stored < FILES && said.contains("folders were not transferred"), "{said}");
     assert_eq!((leftovers(&place.server("")), place.server(".rdt").exists()), (0, false));
 }
 

@@ -139,9 +139,10 @@ fn an_empty_folder_is_made() {
     let place = Place::new();
     let server = place.serve(&[]);
     fs::create_dir(place.client("tree")).unwrap();
-    put(&place, &server, &[]).expect_end(0, &format!("stored empty folders on {}, in \"tree\"\n", server.address));
+    put(&place, &server, &[]).expect_end(0, &format!("stored 1 folder on {}, in \"tree\"\n", server.address));
     assert!(place.server("tree").is_dir());
-    get(&place, &server, "tree", &[]).expect_end(0, "received empty folders from");
+    put(&place, &server, &["--json"]).expect_end(0, r#""files":0,"folders":1,"#);
+    get(&place, &server, "tree", &[]).expect_end(0, "received 1 folder from");
     assert!(place.client("copy/tree").is_dir());
 }
 

@@ -172,7 +172,7 @@ fn the_log_of_objects_has_one_a_line() {
     let mut server = serve(&place, &log, &["--no-replace"]);
     put(&place, &server, "text");
     server.running.interrupt();
-    server.running.expect("requests served");
+    server.running.expect(" served; ");
     let root = place.server("").display().to_string();
     let log = log.display().to_string();
     let options = ["--json", "--log", &log, "--bind", "127.0.0.1:0", "--root", &root];

@@ -60,7 +60,7 @@ fn a_server_says_at_its_end_that_lines_were_lost() {
     let mut server = run_with_output(&arguments, std::path::Path::new("/dev/full"));
     server.expect("restricted");
     server.terminate();
-    server.expect_end(0, "rdt: 1 lines of output were dropped");
+    server.expect_end(0, "rdt: 1 line of output was dropped");
 }
 
 /// The result of a listener is the messages that it prints.

@@ -28,7 +28,7 @@ fn send_every_length(loss: &str) {
     for length in [0, 1, 9, 10, 16, 17, 99, 100, 1_000] {
         let message = content(length);
         send(&place, &message, &server, &["--loss", loss]).expect_end(0, "sent to 127.0.0.1");
-        listener.expect(&format!("sent {length} bytes"));
+        listener.expect(&format!("sent {length} {}:", if length == 1 { "byte" } else { "bytes" }));
         expected.extend(message);
         expected.push(b'\n');
     }

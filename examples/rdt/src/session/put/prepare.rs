@@ -99,7 +99,7 @@ impl Put {
                 }
                 Moved::Fails(why) => {
                     self.done += item.length;
-                    self.outcomes.fail(why);
+                    self.outcomes.fail_one(item.count(), why);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::Item;
 use crate::messages::refusal;
 use crate::session::client::ClientExchange;
+use crate::session::count::Count;
 use crate::session::source::Source;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
@@ -27,8 +28,13 @@ struct Asking {
     path: FilePathBox,
 }
 
-/// A path that is taken, and by what.
-pub(super) type Why = (FilePathBox, Cow<'static, str>);
+/// Why a file or a folder is not stored: a path that is taken, and by what.
+pub(super) struct Why {
+    /// Which of both it is.
+    pub(super) count: Count,
+    pub(super) path: FilePathBox,
+    pub(super) text: Cow<'static, str>,
+}
 
 /// A folder has the name of a file.
 const FOLDER: &str = "it has a folder of this name, which no file replaces; choose another name";
@@ -44,7 +50,8 @@ impl Taken {
     pub(super) fn push(&mut self, item: Item) -> Option<Why> {
         let mut above = item.path.match_indices('/').filter_map(|(end, _)| item.path.get(..end));
         if let Some(blocker) = above.find(|above| self.blockers.contains(*above)) {
-            return FilePath::new(blocker).ok().map(|blocker| (blocker.into(), FILE.into()));
+            let path = FilePath::new(blocker).ok()?.into();
+            return Some(Why { count: item.count(), path, text: FILE.into() });
         }
         let path = item.path.clone();
         self.waiting.push_back(Asking { item, path });
@@ -77,8 +84,8 @@ impl Taken {
     /// above is looked at.
     pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<Why> {
         let Asking { item, path } = self.asked.remove(&number)?;
-        let is_own = path == item.path;
-        let why = match there {
+        let (count, is_own) = (item.count(), path == item.path);
+        let text = match there {
             Some(FileKind::Nothing) => match path.rsplit_once('/').and_then(|(above, _)| FilePath::new(above).ok()) {
                 Some(above) => {
                     self.waiting.push_back(Asking { item, path: above.into() });
@@ -90,24 +97,26 @@ impl Taken {
                 let is_named = self.is_single && matches!(item.source, Source::File(_));
                 let inside =
                     if is_named { format!(", or \"{}/\" to store it in there", path.as_path()) } else { String::new() };
-                return Some((path, format!("{FOLDER}{inside}").into()));
+                let text = format!("{FOLDER}{inside}").into();
+                return Some(Why { count, path, text });
             }
             Some(FileKind::File) if is_own && !item.is_folder() => {
                 "it has a file of this name, and replaces none (--no-replace); choose another name"
             }
             Some(FileKind::File) => {
                 self.blockers.insert(path.to_string().into());
-                return Some((path, FILE.into()));
+                return Some(Why { count, path, text: FILE.into() });
             }
             Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
         };
-        Some((item.path, why.into()))
+        Some(Why { count, path: item.path, text: text.into() })
     }
 
     /// Those about which nothing is known.
-    pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = Why> {
-        std::mem::take(&mut self.waiting)
-            .into_iter()
-            .map(|asking| (asking.item.path, refusal(ErrorCode::Exists).into()))
+    pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = Why> + use<> {
+        std::mem::take(&mut self.waiting).into_iter().map(|Asking { item, .. }| {
+            let text = refusal(ErrorCode::Exists).into();
+            Why { count: item.count(), path: item.path, text }
+        })
     }
 }
