@@ -3,8 +3,8 @@
 //! Storage may answer at once or later. While it works, the connection goes on: it acknowledges, probes its peer, and
 //! answers. So a slow disk delays only its own exchange, and no peer gives up because of it.
 
+use crate::files::Detail;
 use crate::intake::Intake;
-use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
@@ -82,7 +82,7 @@ pub(crate) struct Exchange<S, F> {
     /// What storage executes.
     step: Option<Step>,
     /// The operating system's message for a storage failure.
-    error: Option<String>,
+    error: Option<Detail>,
     /// The limit of the rate at which content is taken.
     intake: Option<Intake>,
 }
@@ -103,9 +103,9 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         self.session.poll_timeout().into_iter().chain(intake).min()
     }
 
-    /// The operating system's message for a storage failure.
-    pub(crate) fn error(&self) -> Option<&str> {
-        self.error.as_deref()
+    /// More about a storage failure.
+    pub(crate) fn error(&self) -> Option<&Detail> {
+        self.error.as_ref()
     }
 
     pub(crate) fn storage(&self) -> &F {
@@ -242,7 +242,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     /// Keeps the message of an error, and reduces the error to what the peer may learn.
     fn note(&mut self, error: &io::Error) -> StorageError {
-        self.error = Some(error_text(error));
+        self.error = Some(Detail::of(error));
         StorageError::from(error.kind())
     }
 

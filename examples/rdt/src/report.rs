@@ -1,6 +1,7 @@
 //! What a client says about its request: the progress, the result, and what became of the local file.
 
 use crate::destination::advice;
+use crate::files::Detail;
 use crate::json::{self, Record};
 use crate::messages::{self, to_stderr, to_stdout};
 use crate::progress::Progress;
@@ -91,13 +92,15 @@ impl Report {
         format!("{which} became shorter while it was sent: it is not stored; send it again")
     }
 
-    /// A failure of this machine: what it could not do, why, and what the user can do. `detail` is the message of the
-    /// operating system.
-    pub(crate) fn storage_failure(&self, transfer: Transfer, error: StorageError, detail: Option<&str>) -> String {
-        let why = detail.map_or_else(|| error.to_string(), str::to_owned);
+    /// A failure of this machine: what it could not do, why, and what the user can do.
+    pub(crate) fn storage_failure(&self, transfer: Transfer, error: StorageError, detail: Option<&Detail>) -> String {
+        let why = detail.map_or_else(|| error.to_string(), |detail| detail.text.clone());
         match (&self.local, transfer) {
             (Local::File(path), Transfer::Upload) => {
-                format!("cannot read {} on this machine: {why}: it is not stored; send it again", path.display())
+                // Base mode announces the length first.
+                let has_grown = detail.is_some_and(|detail| detail.has_grown);
+                let advice = if has_grown { "copy it, and send the copy" } else { "send it again" };
+                format!("cannot read {} on this machine: {why}: it is not stored; {advice}", path.display())
             }
             (Local::File(path), Transfer::Download) => {
                 format!("cannot write {} on this machine: {why}: {}", path.display(), advice(error))

@@ -244,7 +244,7 @@ fn first_line(
     now: Instant,
     started: Instant,
 ) -> Line {
-    let (error, stored_as) = (exchange.error(), exchange.storage().stored_as());
+    let (error, stored_as) = (exchange.error().map(|error| &*error.text), exchange.storage().stored_as());
     let took = now.saturating_since(started);
     request_line::of_session(client, &exchange.session, &request_line::End { outcome, reason, error, stored_as, took })
 }
@@ -272,7 +272,7 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
     };
     let (stored_as, error) = match &result {
         Ok(stored_as) => (stored_as.as_deref(), None),
-        Err(Failure::Storage(_, text) | Failure::Uncertain(_, text)) => (None, Some(text.as_str())),
+        Err(Failure::Storage(_, error) | Failure::Uncertain(_, error)) => (None, Some(&*error.text)),
         Err(Failure::Interrupted | Failure::Length | Failure::DigestMismatch) => (None, None),
     };
     let command = match kind {

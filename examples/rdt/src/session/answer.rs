@@ -2,7 +2,7 @@
 
 use super::client::ClientExchange;
 use super::exchange::Failure;
-use crate::files::{EntryBuf, StatusBuf};
+use crate::files::{Detail, EntryBuf, StatusBuf};
 use rdt_proto::files::{self, SessionEnd, SessionEvent};
 use rdt_proto::ftp::{ErrorCode, StorageError};
 
@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     /// The content could not be read.
     NotSent {
         number: u32,
-        why: String,
+        why: Detail,
     },
     Received {
         number: u32,
@@ -75,8 +75,8 @@ impl Answer {
             }
             SessionEvent::NotSent { number, error } => {
                 let why = match exchange.take_ended(number).map(|ended| ended.result) {
-                    Some(Err(Failure::Storage(_, text))) => text,
-                    _ => error.to_string(),
+                    Some(Err(Failure::Storage(_, detail))) => detail,
+                    _ => Detail { text: error.to_string(), has_grown: false },
                 };
                 Self::NotSent { number, why }
             }
@@ -85,7 +85,7 @@ impl Answer {
             }
             SessionEvent::NotReceived { number, failure } => {
                 let detail = match exchange.take_ended(number).map(|ended| ended.result) {
-                    Some(Err(Failure::Storage(_, text) | Failure::Uncertain(_, text))) => Some(text),
+                    Some(Err(Failure::Storage(_, detail) | Failure::Uncertain(_, detail))) => Some(detail.text),
                     _ => None,
                 };
                 let text = |error: StorageError| detail.unwrap_or_else(|| error.to_string());

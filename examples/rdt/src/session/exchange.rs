@@ -10,7 +10,7 @@ use super::receiving::RecvFile;
 use super::sending::SendFile;
 use super::unread::Unread;
 use crate::disk::{Call, Disk};
-use crate::files::{EntryBuf, Page, StatusBuf};
+use crate::files::{Detail, EntryBuf, Page, StatusBuf};
 use crate::intake::Intake;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
@@ -46,10 +46,10 @@ pub(crate) enum Kind {
 /// Why content did not arrive, or was not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Storage of this side failed. The text is that of the operating system.
-    Storage(StorageError, String),
+    /// Storage of this side failed.
+    Storage(StorageError, Detail),
     /// The same, and the file is stored, but perhaps not durable.
-    Uncertain(StorageError, String),
+    Uncertain(StorageError, Detail),
     /// The peer has cancelled it, or has gone.
     Interrupted,
     /// It is shorter or longer than announced.

@@ -21,7 +21,7 @@ use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
 use super::stopped::{after_stop, unsent};
-use crate::files::GROWN;
+use crate::files::Detail;
 use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -231,18 +231,18 @@ impl Requests for Put {
                     }
                 }
             }
-            Answer::NotSent { number, why } => {
+            Answer::NotSent { number, why: Detail { text, has_grown } } => {
                 if let Some(sent) = self.end(number) {
                     let source = match &sent.item.source {
                         Source::StandardInput => "the standard input".into(),
                         source @ (Source::File(_) | Source::Folder(_)) => source.text(),
                     };
-                    let advice = if why == GROWN {
+                    let advice = if has_grown {
                         "send what it has at that time: rdt put - HOST --name NAME < FILE"
                     } else {
                         "send it again"
                     };
-                    let why = format!("cannot read {source} on this machine: {why}: it is not stored; {advice}");
+                    let why = format!("cannot read {source} on this machine: {text}: it is not stored; {advice}");
                     self.outcomes.fail(why);
                 }
             }

@@ -5,8 +5,7 @@ use super::exchange::{About, Failure, Kind, Queued, ReceiveTask, Receiving, Sess
 use super::place::Place;
 use super::receiving::{Create, RecvFile};
 use super::unread::Unread;
-use crate::files::storage_error;
-use crate::messages::error_text;
+use crate::files::{Detail, storage_error};
 use rdt_proto::Instant;
 use rdt_proto::files::{Cause, Committed, FilePathBox, FileSession, ReceiveAnswer, ReceiveRequest};
 use rdt_proto::ftp::StorageError;
@@ -77,9 +76,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         };
         self.receive_task = None;
         let answer = answer.unwrap_or_else(|error| {
-            let (kind, text) = (storage_error(&error), error_text(&error));
+            let (kind, detail) = (storage_error(&error), Detail::of(&error));
             if let Some(receiving) = &mut self.receiving {
-                receiving.failure.get_or_insert(Failure::Storage(kind, text));
+                receiving.failure.get_or_insert(Failure::Storage(kind, detail));
             }
             ReceiveAnswer::Failed(kind)
         });
@@ -96,7 +95,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             }
             Err(error) => {
                 let kind = storage_error(&error);
-                self.end(Kind::Received, about, Err(Failure::Storage(kind, error_text(&error))), 0);
+                self.end(Kind::Received, about, Err(Failure::Storage(kind, Detail::of(&error))), 0);
                 self.answer_receive(ReceiveAnswer::Failed(kind))
             }
         }
@@ -143,11 +142,11 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             Ok(stored_as) => (Committed::Durable, Ok(stored_as)),
             Err(NotStored::Failed(error)) => {
                 let kind = storage_error(&error);
-                (Committed::Failed(kind), Err(Failure::Storage(kind, error_text(&error))))
+                (Committed::Failed(kind), Err(Failure::Storage(kind, Detail::of(&error))))
             }
             Err(NotStored::Uncertain(error)) => {
                 let kind = storage_error(&error);
-                (Committed::Uncertain(kind), Err(Failure::Uncertain(kind, error_text(&error))))
+                (Committed::Uncertain(kind), Err(Failure::Uncertain(kind, Detail::of(&error))))
             }
             Err(NotStored::DigestMismatch) => {
                 (Committed::Failed(StorageError::DigestMismatch), Err(Failure::DigestMismatch))

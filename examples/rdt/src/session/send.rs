@@ -5,8 +5,7 @@ use super::exchange::{About, Failure, Kind, SendTask, Sending, SessionExchange};
 use super::place::Place;
 use super::sending::SendFile;
 use crate::disk::Work;
-use crate::files::{Page, storage_error};
-use crate::messages::error_text;
+use crate::files::{Detail, Page, storage_error};
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::Connection;
@@ -84,7 +83,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         // A client that wants a folder asks for it in another way.
         let is_folder = error.kind() == io::ErrorKind::IsADirectory;
         if let Some((about, bytes)) = about.filter(|_| !is_folder) {
-            self.end(Kind::Sent, about, Err(Failure::Storage(kind, error_text(error))), bytes);
+            self.end(Kind::Sent, about, Err(Failure::Storage(kind, Detail::of(error))), bytes);
         }
         self.answer_send(SendAnswer::Failed(kind))
     }

@@ -69,13 +69,12 @@ pub(crate) use attributes::{of as folder_metadata, time_text};
 pub(crate) use block_tree::{BlockTree, PeaksBuf};
 pub(crate) use commit::{CommitError, commit};
 use failure::Gone;
-pub(crate) use failure::{SealError, storage_error};
+pub(crate) use failure::{Detail, SealError, storage_error};
 pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
 pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use place::Blocker;
-pub(crate) use saving::GROWN;
 pub(crate) use sealed::Sealed;
 
 /// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.

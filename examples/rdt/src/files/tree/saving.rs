@@ -4,6 +4,7 @@
 //! times the last one, and an interruption loses the values of 64 MiB, or of a sixteenth of what was read.
 
 use super::block_tree::BlockTree;
+use super::failure::Grown;
 use super::remembered::{FileVersion, LEAST, Remembered};
 use super::version::Version;
 use blake3::hazmat::ChainingValue;
@@ -43,7 +44,7 @@ impl Saving {
     pub(super) fn on_end(&self, file: &File, tree: &BlockTree, digest: Digest, is_known: bool) -> io::Result<()> {
         let metadata = file.metadata()?;
         if self.has_changed(&metadata) {
-            return Err(if self.opened.is_shorter_than(&metadata) { grown() } else { changed() });
+            return Err(if self.opened.is_shorter_than(&metadata) { Grown.into() } else { changed() });
         }
         if !is_known {
             self.put(&metadata, tree.values(), Some(digest));
@@ -67,13 +68,6 @@ impl Saving {
             self.remembered.put(version, values, digest);
         }
     }
-}
-
-/// What is said of a file that another program writes to at its end, as to a log.
-pub(crate) const GROWN: &str = "the file grew while it was read";
-
-fn grown() -> io::Error {
-    io::Error::other(GROWN)
 }
 
 /// The content is no longer that of the file which was opened.
