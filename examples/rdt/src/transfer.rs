@@ -6,7 +6,7 @@ use crate::file_storage::Files;
 use crate::files::{self, EntryBuf, Outgoing, Tree, TreeRules};
 use crate::folder_copy::{CopyState, FolderCopy};
 use crate::json::{self, Record};
-use crate::messages::to_stdout;
+use crate::messages::{to_stderr, to_stdout};
 use crate::path_pattern::PathPattern;
 use crate::progress::Progress;
 use crate::report::Local;
@@ -20,10 +20,14 @@ use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
 use indicatif::HumanBytes;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, Transfer};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What ends the input of a terminal.
+const END_OF_INPUT: &str = if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D" };
 
 pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let request = args.request()?;
@@ -32,6 +36,9 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     }
     let PutRequest { files, server, name } = &request;
     let uses_pipe = files.iter().any(|file| file.as_os_str() == "-");
+    if uses_pipe && !args.common.quiet && io::stdin().is_terminal() {
+        to_stderr(format_args!("reading the standard input until {END_OF_INPUT}"));
+    }
     let Items { items, failures } = Items::of(files, name.as_ref());
     let is_single = matches!((items.as_slice(), failures.as_slice()), ([item], []) if !item.is_folder())
         || matches!((items.as_slice(), failures.as_slice()), ([], [_]));
@@ -67,14 +74,18 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let is_single = names.len() == 1;
     let rules = rules_of(args);
     let needs_folder = !is_single || matches!(names.first().and_then(|name| PathPattern::of(name)), Some(Ok(_)));
-    let _made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
+    let mut made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
     let (mut wanted, mut all_matching, mut literal) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
         // A pattern that is none may be a name.
         if let Some(Ok(pattern)) = PathPattern::of(name) {
             all_matching.push(match_in(args, pattern, rules)?);
         } else {
-            wanted.push(want(args, name, &server, is_single, rules)?);
+            let this = want(args, name, &server, is_single, rules)?;
+            if is_single && this.is_stored() && this.here == Here::Unknown {
+                made = Some(NewFolder::to_come(this.destination.text().into()));
+            }
+            wanted.push(this);
             literal.push(name);
         }
     }
@@ -103,7 +114,11 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         Ok(get.matching(all_matching.clone(), taken.clone()))
     };
     let progress = || Progress::of(&args.common, Transfer::Download, &title, &server.to_string(), uses_pipe);
-    run.run(progress, make)?.end(Get::finish)
+    let ended = run.run(progress, make)?.end(Get::finish)?;
+    if ended == ExitCode::SUCCESS {
+        made.into_iter().for_each(NewFolder::keep);
+    }
+    Ok(ended)
 }
 
 /// The name on this machine that two of these have.

@@ -5,7 +5,7 @@ use crate::runner::{Place, SLOW, content, write_large};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::process::{Child, Command};
 
@@ -220,6 +220,19 @@ fn a_server_shows_that_a_client_is_silent() {
     client.kill();
     shown.read_until("silent for 3 s");
     shown.interrupt();
+}
+
+/// Regression: the program waited for the keyboard without a word.
+#[test]
+fn a_terminal_that_is_the_input_is_asked_for_it() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let mut shown = Shown::run(&["put", "-", &server.address, "--name", "typed"], 80);
+    shown.read_until("rdt: reading the standard input until Ctrl-D");
+    shown.terminal.write_all(b"text\n\x04").unwrap();
+    let last = shown.end();
+    assert!(last.contains("stored \"typed\""), "{last}");
+    assert_eq!(std::fs::read(place.server("typed")).unwrap(), b"text\n");
 }
 
 /// Regression: of a `put`, what waited for the rate in the connection counted as not sent, and the line went back. Of a

@@ -59,6 +59,17 @@ fn no_folder_is_left_if_nothing_came() {
         let (code, said) = say(&place, &server, command);
         assert!(code == 1 && Place::names(&place.client("")).is_empty(), "{said}");
     }
+    // Regression: the folder stayed that a single name became.
+    write(&place.server("slow/file"), content(4 << 20));
+    let arguments = ["get", "slow", &server.address, "--output", "new", "--rate", "1M"];
+    let mut client = run_in(&place.client(""), &arguments);
+    client.expect_progress();
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    assert!(!place.client("new").exists());
+    fs::create_dir(place.server("empty")).unwrap();
+    assert_eq!(say(&place, &server, "get empty {}").0, 0);
+    fs::remove_dir(place.client("empty")).unwrap();
     // A folder that was there stays.
     fs::create_dir(place.client("old")).unwrap();
     assert_eq!(say(&place, &server, "get x y {} --output old").0, 1);
