@@ -1,9 +1,9 @@
 //! Starts a server: its folder, its sockets, its restriction, its threads.
 
-use crate::access::{Networks, announcement};
+use crate::access::{Access, Networks, announcement};
 use crate::binding;
 use crate::driver::Driver;
-use crate::files::{Folder, Space, SpaceLimits, Tree};
+use crate::files::{Folder, IfTaken, Space, SpaceLimits, Tree};
 use crate::lifecycle::Threads;
 use crate::log;
 use crate::loss::Loss;
@@ -18,8 +18,10 @@ use crate::stop::{Stop, Terminal};
 use crate::trace_file::TraceFile;
 use crate::{open_folder, output, threads};
 use cap_std::fs::Dir;
+use std::ffi::OsStr;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -32,6 +34,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let (access, networks) = (args.access(), Networks::new(&args.allow));
     let folder = open_folder(&args.root)?;
+    if access != Access::ReadOnly {
+        warn_unless_writable(&folder, &args.root);
+    }
     let store = Store {
         access,
         bench: args.bench_limits(),
@@ -79,6 +84,16 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     })?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
+}
+
+/// A server whose folder takes no files still serves them, and the reason may pass.
+fn warn_unless_writable(folder: &Folder, root: &Path) {
+    if let Err(error) = folder.check_writable(OsStr::new("file"), IfTaken::Rename) {
+        let (root, why) = (root.display(), error_text(&error));
+        messages::to_stderr(format_args!(
+            "cannot write to {root} on this machine: {why}: uploads will fail: make it writable, or give --read-only"
+        ));
+    }
 }
 
 /// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has

@@ -114,6 +114,22 @@ fn what_a_server_refuses_to_all_has_one_line() {
     assert!(Place::names(&place.server("")).is_empty());
 }
 
+/// Regression: only each upload said so. Nothing makes a file in /sys, not even the superuser.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_says_at_its_start_that_it_cannot_store() {
+    let serve = |options: &[&str]| {
+        let mut server = run(&[&["serve", "--root", "/sys", "--bind", "127.0.0.1:0"], options].concat());
+        server.expect("users and programs can");
+        server.interrupt();
+        server.end().1
+    };
+    let why = "uploads will fail: make it writable, or give --read-only";
+    let said = serve(&[]);
+    assert!(said.contains("rdt: cannot write to /sys on this machine: ") && said.contains(why), "{said}");
+    assert!(!serve(&["--read-only"]).contains("cannot write"));
+}
+
 #[test]
 fn a_drop_box_contradicts_other_options() {
     for option in ["--read-only", "--no-replace"] {
