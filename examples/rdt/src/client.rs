@@ -1,7 +1,7 @@
 //! A client: one request, on the first connection to its server that is established.
 
 use crate::attempts::Attempts;
-use crate::contact::{self, Connected, Contact, path_view};
+use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::exchange::{Exchange, Storage};
@@ -125,7 +125,7 @@ impl<F: Storage> FileClient<F> {
             return;
         }
         let bytes = self.exchange.session.bytes_done();
-        let step = || step(&self.exchange.session, link);
+        let step = || step(now, &self.exchange.session, link);
         self.report.progress.update(now, step);
         if let Some(outcome) = outcome {
             self.report.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
@@ -214,17 +214,13 @@ impl<F: Storage> FileClient<F> {
 }
 
 /// What the request does now.
-fn step(session: &Client, link: &Link) -> Step {
+fn step(now: Instant, session: &Client, link: &mut Link) -> Step {
     let Some(total) = session.length() else { return Step::Asking };
     let done = arrived(session.bytes_done(), session, link);
     if done >= total {
         return Step::Storing { total };
     }
-    Step::Transferring {
-        done,
-        total: Some(total),
-        path: path_view(&link.connection, session.transfer() == Transfer::Upload),
-    }
+    Step::Transferring { done, total: Some(total), path: link.path_view(now, session.transfer() == Transfer::Upload) }
 }
 
 /// The number of the `done` bytes that have certainly crossed the network.

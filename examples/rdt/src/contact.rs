@@ -8,9 +8,7 @@ use crate::attempts::{Abandoned, Attempts};
 use crate::endpoint::{Address, Body, Outgoing};
 use crate::link::Link;
 use crate::patience::Patience;
-use crate::progress_line::PathView;
-use crate::settings::AnyStorage;
-use rdt_proto::connection::{CloseReason, Connection, HeapBudget};
+use rdt_proto::connection::{CloseReason, HeapBudget};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Instant};
 use std::io;
@@ -186,12 +184,4 @@ impl Contact {
     pub(crate) fn is_drained(&self) -> bool {
         self.link().is_none_or(|link| link.connection.is_drained())
     }
-}
-
-/// What the connection knows about its path. Only a sender of content sees losses, since a receiver sends few packets.
-pub(crate) fn path_view(connection: &Connection<AnyStorage>, is_sender: bool) -> PathView {
-    let (path, sent) = (connection.path(), connection.stats().infos_sent);
-    #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
-    let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
-    PathView { round_trip: path.srtt, loss: (is_sender && sent > 0).then(loss), unheard: None }
 }

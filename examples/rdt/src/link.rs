@@ -2,6 +2,7 @@
 
 use crate::endpoint::{Address, Outgoing};
 use crate::entropy;
+use crate::progress_line::PathView;
 use crate::qlog::VantagePoint;
 use crate::settings::{self, AnyStorage, Settings};
 use rdt_proto::connection::{Connection, Gather, HeapWindow, Timer};
@@ -21,6 +22,8 @@ pub(crate) struct Link {
     /// The largest body that this side sends.
     segment: u16,
     started: Instant,
+    /// Since when a datagram of the server is due that does not come.
+    silent_since: Instant,
     has_request: bool,
     refusal: Refusal,
 }
@@ -51,6 +54,7 @@ impl Link {
             window: settings.heap_window(),
             segment: settings.config.segment,
             started: now,
+            silent_since: now,
             has_request,
             refusal: Refusal::None,
         })
@@ -74,6 +78,16 @@ impl Link {
         in_flight(&self.connection, self.segment)
     }
 
+    /// What this side knows about the path. A sender that waits for no acknowledgement, as for its own input, hears
+    /// nothing of a server that is well.
+    pub(crate) fn path_view(&mut self, now: Instant, is_sender: bool) -> PathView {
+        if is_sender && self.in_flight() == 0 {
+            self.silent_since = now;
+        }
+        let unheard = Some(now.saturating_since(self.silent_since));
+        PathView { unheard, ..path_view(&self.connection, is_sender) }
+    }
+
     /// Whether `address` is that of the server. The socket is not connected, so it receives datagrams from any address.
     pub(crate) fn is_with(&self, address: SocketAddr) -> bool {
         (address.ip(), address.port()) == (self.server.ip(), self.server.port())
@@ -86,7 +100,7 @@ impl Link {
 
     /// Handles a datagram of the server. `take` is offered the next bytes of the stream.
     pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: &[u8], take: impl FnMut(&[u8]) -> usize) {
-        self.refusal = Refusal::None;
+        (self.refusal, self.silent_since) = (Refusal::None, now);
         self.connection.handle_datagram_into(now, datagram, take);
     }
 
@@ -126,6 +140,14 @@ impl Link {
         };
         self.connection.poll_timeout().into_iter().chain(refused).min()
     }
+}
+
+/// What a connection knows about its path. Only a sender of content sees losses, since a receiver sends few packets.
+pub(crate) fn path_view(connection: &Connection<AnyStorage>, is_sender: bool) -> PathView {
+    let (path, sent) = (connection.path(), connection.stats().infos_sent);
+    #[allow(clippy::cast_precision_loss, reason = "a percentage that is shown is rounded")]
+    let loss = || path.lost.saturating_sub(path.spurious) as f64 * 100.0 / sent as f64;
+    PathView { round_trip: path.srtt, loss: (is_sender && sent > 0).then(loss), unheard: None }
 }
 
 /// The most bytes that were sent and may not have arrived: a body of `segment` bytes for each packet in the send store.

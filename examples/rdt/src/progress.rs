@@ -213,11 +213,6 @@ impl Line {
         self.bar.set_message(view.line(columns()));
     }
 
-    #[cfg(test)]
-    pub(crate) fn text(&self) -> String {
-        self.bar.message()
-    }
-
     fn draw(&mut self, now: Instant, step: Step) {
         let (title, columns) = (&self.title, columns());
         self.bar.set_message(match step {

@@ -29,6 +29,9 @@ pub(crate) struct Status {
     reported: (u64, u64),
 }
 
+/// What moves now: a name, the bytes that have moved, the length if it is known, and the path.
+pub(crate) type Moving = (String, u64, Option<u64>, PathView);
+
 impl Status {
     pub(crate) fn new(now: Instant, shown: bool) -> Self {
         let next = shown.then(|| now + REPORT_INTERVAL);
@@ -69,30 +72,15 @@ impl Status {
         self.next.map(|next| next.min(self.draw_at))
     }
 
-    /// Draws what moves now on the terminal: each is a name, the bytes that have moved, and the length if it is known.
-    pub(crate) fn draw(&mut self, now: Instant, moving: impl Iterator<Item = (String, u64, Option<u64>, PathView)>) {
+    /// Draws what moves now on the terminal.
+    pub(crate) fn draw(&mut self, now: Instant, moving: impl Iterator<Item = Moving>) {
         if !self.has_terminal || now < self.draw_at {
             return;
         }
         self.draw_at = now + DRAW_INTERVAL;
-        let (mut count, mut done, mut total, mut first) = (0_usize, 0_u64, Some(0_u64), None);
-        // That of the last client that was heard.
-        let mut unheard: Option<Duration> = None;
-        for (name, moved, length, path) in moving {
-            count += 1;
-            done = done.saturating_add(moved);
-            unheard = unheard.into_iter().chain(path.unheard).min();
-            total = total.zip(length).map(|(total, length)| total.saturating_add(length));
-            first.get_or_insert((name, path));
-        }
-        let Some((name, path)) = first else {
+        let Some((title, done, total, path)) = together(moving) else {
             (self.line, self.rate) = (None, Rate::default());
             return;
-        };
-        let (title, path) = if count == 1 {
-            (name, path)
-        } else {
-            (format!("{count} transfers"), PathView { unheard, ..PathView::default() })
         };
         self.rate.sample(now, self.bytes_in + self.bytes_out);
         let line = self.line.get_or_insert_with(|| Line::new(&title, ""));
@@ -111,21 +99,38 @@ impl Status {
     }
 }
 
+/// All that moves, as if it were one. `None` if nothing does.
+fn together(moving: impl Iterator<Item = Moving>) -> Option<Moving> {
+    let (mut count, mut done, mut total, mut first) = (0_usize, 0_u64, Some(0_u64), None);
+    // That of the last client that was heard.
+    let mut unheard: Option<Duration> = None;
+    for (name, moved, length, path) in moving {
+        count += 1;
+        done = done.saturating_add(moved);
+        unheard = unheard.into_iter().chain(path.unheard).min();
+        total = total.zip(length).map(|(total, length)| total.saturating_add(length));
+        first.get_or_insert((name, path));
+    }
+    let (name, path) = first?;
+    Some(if count == 1 {
+        (name, done, total, path)
+    } else {
+        (format!("{count} transfers"), done, total, PathView { unheard, ..PathView::default() })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn several_clients_are_silent_only_together() {
-        let status = |silences: [u64; 2]| {
-            let path = |seconds| PathView { unheard: Some(Duration::from_secs(seconds)), ..PathView::default() };
-            let moving = silences.map(|seconds| ("a".to_owned(), 1, Some(2), path(seconds)));
-            let mut status = Status::new(Instant::ZERO, true);
-            status.draw(Instant::ZERO, moving.into_iter());
-            status.line.unwrap().text()
+        let path = |seconds| PathView { unheard: Some(Duration::from_secs(seconds)), ..PathView::default() };
+        let of = |silences: [u64; 2]| {
+            together(silences.map(|seconds| ("a".to_owned(), 1, Some(2), path(seconds))).into_iter())
         };
-        assert!(status([9, 5]).contains("2 transfers") && status([9, 5]).contains("silent for 5 s"));
-        assert!(!status([9, 0]).contains("silent"));
+        assert_eq!(of([9, 5]), Some(("2 transfers".to_owned(), 2, Some(4), path(5))));
+        assert_eq!(of([9, 0]), Some(("2 transfers".to_owned(), 2, Some(4), path(0))));
     }
 
     /// Regression: nothing woke the server, and the line stayed until the next datagram.

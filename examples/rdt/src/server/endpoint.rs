@@ -1,9 +1,9 @@
 //! The events of the loop, at a server.
 
 use super::{EXPIRE_INTERVAL, FileServer};
-use crate::contact::path_view;
 use crate::disk::Work;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
+use crate::link::path_view;
 use crate::messages::to_stderr;
 use crate::network_error::Call;
 use crate::progress_line::PathView;

@@ -5,7 +5,7 @@ use super::destinations::Destinations;
 use super::exchange::SessionExchange;
 use super::keep_place::KeepPlace;
 use super::stopped;
-use crate::contact::{self, Connected, Contact, path_view};
+use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::link::Link;
@@ -264,7 +264,7 @@ impl<R: Requests> SessionClient<R> {
         let in_flight = link.in_flight();
         let step = || match self.requests.step(&self.exchange, in_flight) {
             Step::Transferring { done, total, .. } => {
-                Step::Transferring { done, total, path: path_view(&link.connection, self.requests.is_sender()) }
+                Step::Transferring { done, total, path: link.path_view(now, self.requests.is_sender()) }
             }
             step @ (Step::Asking | Step::Storing { .. }) => step,
         };

@@ -222,6 +222,25 @@ fn a_server_shows_that_a_client_is_silent() {
     shown.interrupt();
 }
 
+/// Regression: the line had a rate and a time left for seconds, and then no word about the server.
+#[test]
+fn a_client_shows_that_its_server_is_silent() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for folder in [place.client("a"), place.server("b")] {
+        write_large(&folder);
+    }
+    let (up, output) = (place.client("a").display().to_string(), place.client("b").display().to_string());
+    for arguments in [["put", &up, &server.address].as_slice(), &["get", "b", &server.address, "--output", &output]] {
+        let mut shown = Shown::run(&[arguments, &SLOW].concat(), 80);
+        shown.read_until(" left");
+        server.running.signal("-STOP");
+        shown.read_until("silent for 3 s");
+        server.running.signal("-CONT");
+        shown.interrupt();
+    }
+}
+
 /// Regression: the program waited for the keyboard without a word.
 #[test]
 fn a_terminal_that_is_the_input_is_asked_for_it() {
