@@ -78,10 +78,11 @@ impl Link {
         in_flight(&self.connection, self.segment)
     }
 
-    /// What this side knows about the path. A sender that waits for no acknowledgement, as for its own input, hears
-    /// nothing of a server that is well.
+    /// What this side knows about the path. A server that is well is silent too: to a sender that waits for its own input,
+    /// and to a receiver that does not take what has arrived.
     pub(crate) fn path_view(&mut self, now: Instant, is_sender: bool) -> PathView {
-        if is_sender && self.in_flight() == 0 {
+        let waits_for_itself = if is_sender { self.in_flight() == 0 } else { !self.connection.recv_chunk().is_empty() };
+        if waits_for_itself {
             self.silent_since = now;
         }
         let unheard = Some(now.saturating_since(self.silent_since));
