@@ -143,6 +143,10 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         window: &mut HeapWindow,
         budget: &mut HeapBudget,
     ) -> Option<Outcome> {
+        if connection.ended().is_some() {
+            // What has arrived does not cross the network any more.
+            self.intake = None;
+        }
         loop {
             let unread = connection.recv_chunk();
             let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));

@@ -272,6 +272,10 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     /// Moves data once. Returns whether anything moved. The caller repeats it until nothing does.
     pub(crate) fn turn(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, reads_to_end: bool) -> bool {
         self.now = now;
+        if connection.ended().is_some() {
+            // What has arrived does not cross the network any more.
+            self.intake = None;
+        }
         let unread = connection.recv_chunk();
         let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
         let read = self.session.handle_input(unread.get(..offered).unwrap_or(unread));

@@ -39,7 +39,11 @@ pub(super) fn not_received(
             format!("{local} is stored, but the disk did not confirm it ({why}): fetch it again")
         }
         (NotReceived::Server(code), _) => {
-            format!("{server} ended the transfer of \"{path}\" ({code}): did the file change there? Try again")
+            let state = match destination {
+                Destination::StandardOutput => "The standard output is incomplete; try again",
+                Destination::File { .. } => "Try again",
+            };
+            format!("{server} ended the transfer of \"{path}\" ({code}): did the file change there? {state}")
         }
         (NotReceived::Invalid, Destination::StandardOutput) => {
             format!("\"{path}\" did not arrive as it was sent: the standard output is wrong; try again")
@@ -52,6 +56,27 @@ pub(super) fn not_received(
         }
         (NotReceived::Ended, Destination::File { .. }) => {
             format!("\"{path}\" did not arrive whole: get it again, and it goes on")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdt_proto::ftp::ErrorCode;
+
+    /// Regression: after a change at the server, nothing was said of it.
+    #[test]
+    fn each_failure_of_the_standard_output_says_what_it_holds() {
+        let (server, path) = ("192.0.2.1:7".parse().unwrap(), FilePath::new("a").unwrap());
+        for failure in [
+            NotReceived::Storage(StorageError::NoSpace, "no space left on device".into()),
+            NotReceived::Server(ErrorCode::StorageFailed),
+            NotReceived::Invalid,
+            NotReceived::Ended,
+        ] {
+            let said = not_received(server, path, &Destination::StandardOutput, failure);
+            assert!(said.contains("incomplete") || said.contains("the standard output is wrong"), "{said}");
         }
     }
 }

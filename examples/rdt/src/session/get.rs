@@ -158,7 +158,7 @@ impl Get {
 
     /// Prints the sum. Returns the failure of the command. `is_explained`: a line says why requests are not answered.
     pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
-        if self.outcomes.has_failed() && !is_explained {
+        if !is_explained {
             // A connection that this side has ended leaves some.
             let open = Count { files: self.open.len() as u64, folders: 0 };
             let left = self.take_rest() + open;

@@ -1,8 +1,8 @@
 //! What the program `rdt` prints: on which stream, and in which form.
 
-#[cfg(target_os = "linux")]
-use crate::runner::run_with_output;
 use crate::runner::{Place, run};
+#[cfg(target_os = "linux")]
+use crate::runner::{content, run_with_output};
 
 /// The server stores nothing under such names, but the messages of the client name the files of its own disk.
 #[test]
@@ -48,6 +48,20 @@ fn a_failed_write_to_the_standard_output_is_no_success() {
         failed.expect_end(1, "rdt: cannot write to the standard output: no space left on device");
     }
     assert!(place.server("a").exists() && output.exists());
+}
+
+/// Regression: with a rate, the client ended without a word and with success.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_download_that_gives_up_at_a_rate_is_no_success() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    std::fs::write(place.server("b"), content(1 << 20)).unwrap();
+    for rate in ["1M", "20M"] {
+        let arguments = ["get", "b", &server.address, "--output", "-", "--rate", rate];
+        let failed = run_with_output(&arguments, std::path::Path::new("/dev/full"));
+        failed.expect_end(1, "rdt: cannot write to the standard output: no space left on device: it is incomplete");
+    }
 }
 
 /// The result of a server is not its log, but the end says that the log has gaps.
