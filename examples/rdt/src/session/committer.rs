@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bytes from which a file is flushed on its own, so that small ones of other clients do not wait for it. Those of
-/// its own client are reported in order.
+/// its own client are reported in order. A file that may wait for the name of another is flushed on its own as well: that
+/// one may be in its batch.
 const LARGE: u64 = 1 << 20;
 /// The bytes of files that are not yet durable, of all clients, beyond which each client has one at a time.
 const MOST_BYTES: u64 = 64 << 20;
@@ -102,16 +103,18 @@ pub(crate) struct Ending {
     pub(crate) finish: Finish,
     /// The number of bytes that have arrived.
     pub(crate) bytes: u64,
+    /// Whether `finish` may wait until another file has its name.
+    pub(crate) may_wait: bool,
 }
 
 impl Committer {
     /// Makes the file durable. Without any other, it begins at once.
     pub(crate) fn submit(&self, disk: &Disk, ending: Ending) -> Call<Stored> {
-        let Ending { finish, bytes } = ending;
+        let Ending { finish, bytes, may_wait } = ending;
         let (promise, call) = disk.promise();
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let waiting = Waiting { finish, promise, counted: Counted(self.bytes.clone(), bytes) };
-        if bytes >= LARGE {
+        if bytes >= LARGE || may_wait {
             disk.run(Work::Flush, move || flush_all(finish_each(vec![waiting])));
             return call;
         }
@@ -245,7 +248,7 @@ mod tests {
             bytes: u64,
             finish: impl FnOnce() -> Result<Complete, NotStored> + Send + 'static,
         ) -> Call<Stored> {
-            self.committer.submit(&self.disk, Ending { finish: Box::new(finish), bytes })
+            self.committer.submit(&self.disk, Ending { finish: Box::new(finish), bytes, may_wait: false })
         }
 
         /// Occupies the thread until the sender is dropped.
@@ -312,7 +315,7 @@ mod tests {
         let Setting { committer, disk, .. } = setting(0);
         let submit = |disk: &Disk| {
             let finish: Finish = Box::new(|| Ok(Complete::Elsewhere));
-            committer.submit(disk, Ending { finish, bytes: SMALL })
+            committer.submit(disk, Ending { finish, bytes: SMALL, may_wait: false })
         };
         let mut calls = [submit(&disk), submit(&disk)];
         // The end of the disk drops the job, as does a system without threads.
@@ -345,6 +348,25 @@ mod tests {
             assert_eq!(result(call).unwrap().is_err(), at % 3 == 0, "{at}");
         }
         assert!(ended.try_iter().eq(0..700));
+    }
+
+    /// Regression: a file waited five seconds for the name of another in its batch.
+    #[test]
+    fn a_file_may_wait_for_the_name_of_another() {
+        let setting = setting(2);
+        let (mut first, release) = setting.occupy();
+        let (named, gets_name) = channel::<()>();
+        let waits: Finish = Box::new(move || {
+            let _ = gets_name.recv();
+            Ok(Complete::Elsewhere)
+        });
+        let mut waiting =
+            setting.committer.submit(&setting.disk, Ending { finish: waits, bytes: SMALL, may_wait: true });
+        drop(release);
+        assert!(result(&mut first).unwrap().is_ok());
+        assert!(result(&mut setting.submit(SMALL, || Ok(Complete::Elsewhere))).unwrap().is_ok());
+        drop(named);
+        assert!(result(&mut waiting).unwrap().is_ok());
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     fn start_file(&mut self, about: About, created: io::Result<Create>, rest: Option<u64>) -> bool {
         match created {
             Ok(create) => {
-                let file = RecvFile::new(self.disk.clone(), create, rest);
+                let file = RecvFile::new(self.disk.clone(), create, rest).behind(about.offset);
                 let most = self.place.max_length();
                 self.receiving = Some(Receiving { file, about, failure: None, most });
                 self.answer_receive(ReceiveAnswer::Created)

@@ -30,6 +30,8 @@ pub(crate) struct RecvFile {
     spare: Filling,
     /// The number of bytes taken.
     taken: u64,
+    /// Whether the content begins behind what is there, perhaps in a file that has no name yet.
+    goes_on: bool,
     chunk_size: ChunkSize,
 }
 
@@ -55,12 +57,25 @@ impl RecvFile {
     /// that a refusal comes early.
     pub(crate) fn new(disk: Disk, create: Create, length: Option<u64>) -> Self {
         let (state, chunk_size) = (State::New(create), ChunkSize::new(Instant::now()));
-        let mut file =
-            Self { disk, state, filling: Filling::default(), spare: Filling::default(), taken: 0, chunk_size };
+        let mut file = Self {
+            disk,
+            state,
+            filling: Filling::default(),
+            spare: Filling::default(),
+            taken: 0,
+            goes_on: false,
+            chunk_size,
+        };
         if length.is_none_or(|length| length > ChunkSize::SMALLEST as u64) {
             file.write_chunk();
         }
         file
+    }
+
+    /// The same, of content that begins at `offset`.
+    pub(crate) fn behind(mut self, offset: u64) -> Self {
+        self.goes_on = offset > 0;
+        self
     }
 
     /// Whether the file could be created, if that has begun. `None` while it is open.
@@ -157,7 +172,8 @@ impl RecvFile {
             }
             taker.seal(digest).map_err(NotStored::from)
         };
-        Some(Ok(committer.submit(&self.disk, Ending { finish: Box::new(finish), bytes: self.taken })))
+        let ending = Ending { finish: Box::new(finish), bytes: self.taken, may_wait: self.goes_on };
+        Some(Ok(committer.submit(&self.disk, ending)))
     }
 
     /// Ends unfinished content: what is of use for another attempt may be kept.

@@ -8,6 +8,7 @@ use crate::interrupted::{MIB, RATE, Way, leave_part, moved, part_bytes};
 use crate::runner::{Place, Running, Server, content, program, run_in, wait_until};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What the sender has.
 const LENGTH: usize = 28 << 20;
@@ -158,6 +159,23 @@ fn two_gets_of_one_file_at_once_both_store_it() {
     assert_eq!(part_bytes(&place.client("")), 0);
 }
 
+/// Regression: the thread that gives names waited until a file had its name, five seconds, and with it each other client.
+#[test]
+fn puts_of_one_file_that_is_there_wait_for_no_limit() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.client("a"), content(5 << 20)).unwrap();
+    place.put(&place.client("a"), &server.address, &[]).expect_end(0, "stored");
+    for _ in 0..6 {
+        let begun = Instant::now();
+        let clients = [(); 3].map(|()| place.put(&place.client("a"), &server.address, &[]));
+        for client in clients {
+            client.expect_end(0, "");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+}
+
 /// Regression: a server that was started with this option offered the parts of its predecessor, and used none.
 #[test]
 fn a_server_that_replaces_nothing_offers_no_part() {
@@ -177,7 +195,7 @@ fn a_file_that_begins_again_comes_before_its_folder() {
     let folder = place.client("d");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("a"), content(LENGTH)).unwrap();
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let time = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     fs::File::open(&folder).unwrap().set_modified(time).unwrap();
     let client = place.put(&folder, &server.address, &RATE);
     wait_until(|| part_bytes(&place.server("")) >= 9 * MIB);

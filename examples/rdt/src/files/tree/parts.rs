@@ -78,6 +78,12 @@ impl Parts {
         hidden::create(&self.outermost, |hidden| PartFiles::open(hidden, key, path))
     }
 
+    /// Whether there is a part to go on with.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.state().in_use.contains_key(key)
+            || hidden::open(&self.outermost).is_ok_and(|hidden| hidden.exists(key.data()))
+    }
+
     /// Whether the content of the part is complete, so that it is none any more.
     pub(super) fn is_sealed(&self, key: &Key) -> bool {
         matches!(self.state().in_use.get(key), Some(Use::Sealed))

@@ -81,10 +81,12 @@ fn in_part(
     })
 }
 
-/// The part for this file if it gets one. A small file does not need it, unless it goes on with one. Where there can be
-/// none, the transfer works without.
+/// The part for this file if it gets one. If little follows, it does not need one, unless it goes on with one: so
+/// requests that repeat what is there do not take the part from each other. Where there can be none, the transfer works
+/// without.
 fn take_part(tree: &Tree, place: &Place, want: &Wanted) -> Option<Part> {
-    let needs_part = want.offset > 0 || want.length.is_none_or(|length| length > BLOCK_BYTES);
+    let much_follows = want.length.is_none_or(|length| length.saturating_sub(want.offset) > BLOCK_BYTES);
+    let needs_part = much_follows || want.offset > 0 && tree.parts().has(&Key::of(place.path()));
     if !(want.keep && tree.rules().keeps_parts && needs_part && is_on_same_disk(tree, place)) {
         return None;
     }
