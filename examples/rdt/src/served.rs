@@ -39,6 +39,8 @@ pub(crate) struct Served {
     /// What the client asked for with many requests, if it turns out to.
     beneath: Option<(Beneath, FileServerConfig, Committer)>,
     reported: bool,
+    /// The code with which further requests are refused.
+    leaving: Option<ErrorCode>,
     /// The code with which this side has ended the connection.
     stopped: Option<ErrorCode>,
     /// Content that was sent, until the client has all of it.
@@ -85,6 +87,7 @@ impl Served {
             session: Spoken::First(Box::new(Exchange::new(Server::new(offer.config), files))),
             beneath: Some((beneath, config, offer.committer.clone())),
             reported: false,
+            leaving: None,
             stopped: None,
             sent: VecDeque::new(),
             segment: offer.segment,
@@ -159,7 +162,10 @@ impl Served {
             && *first == VERSION
         {
             let disk = exchange.storage().disk().clone();
-            let exchange = SessionExchange::new(FileServer::new(config), beneath, disk, committer);
+            let mut exchange = SessionExchange::new(FileServer::new(config), beneath, disk, committer);
+            if let Some(code) = self.leaving {
+                exchange.session.leave(code);
+            }
             self.session = Spoken::Many(Box::new(exchange));
         }
     }
@@ -203,6 +209,7 @@ impl Served {
 
     /// Serves no further request.
     pub(crate) fn leave(&mut self, code: ErrorCode) {
+        self.leaving = Some(code);
         match &mut self.session {
             Spoken::First(_) => {}
             Spoken::Many(exchange) => exchange.session.leave(code),
@@ -212,12 +219,14 @@ impl Served {
     /// Ends the running requests.
     pub(crate) fn stop(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, code: ErrorCode) {
         self.stopped = Some(code);
+        // A client that has sent nothing may speak either session: an ERROR of one is no message of the other.
+        let is_chosen = self.beneath.is_none();
         match &mut self.session {
-            Spoken::First(exchange) => {
+            Spoken::First(exchange) if is_chosen => {
                 // It fails if the outcome of the session is already known. The session then reports that outcome.
                 let _ = exchange.session.refuse(now, code);
             }
-            Spoken::Many(_) => {
+            Spoken::First(_) | Spoken::Many(_) => {
                 connection.abort(code.value());
                 connection.leave();
             }

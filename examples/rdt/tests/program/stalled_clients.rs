@@ -1,7 +1,7 @@
 //! Clients that hold the places of a server: they only probe, stall, or never close.
 
 use crate::runner::Place;
-use rdt_proto::connection::{Config, Connection, HeapStopAndWait, Storage};
+use rdt_proto::connection::{CloseReason, Config, Connection, HeapStopAndWait, Storage};
 use rdt_proto::ftp::{self, Output, Session};
 use rdt_proto::{Duration, Instant};
 use std::io::ErrorKind;
@@ -151,4 +151,32 @@ fn an_honest_client_hears_that_all_places_are_held() {
     assert_eq!(holders.open.load(Ordering::Relaxed), 10, "the limits are longer than the answer");
     drop(holders);
     honest.expect_end(0, "stored");
+}
+
+/// Regression: a server that ended answered in one of the two sessions, and a client that spoke the other said that the
+/// answer was invalid.
+#[test]
+fn a_client_that_has_sent_nothing_is_stopped_without_a_message() {
+    let place = Place::new();
+    let server = place.serve(&["--drain", "0"]);
+    let mut client = Holder::new(0, 1, &server.address);
+    let start = std::time::Instant::now();
+    let mut turn_until = |is: fn(&Connection<HeapStopAndWait>) -> bool| {
+        for _ in 0..6_000 {
+            client.turn(Instant::from_micros(u64::try_from(start.elapsed().as_micros()).unwrap()));
+            if is(&client.connection) {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("{:?}", client.connection.stats());
+    };
+    turn_until(Connection::is_established);
+    // The server has a place for it.
+    turn_until(|connection| connection.stats().datagrams_received > 2);
+    server.running.terminate();
+    turn_until(|connection| connection.ended().is_some());
+    assert!(client.connection.recv_chunk().is_empty());
+    let cancelled = ftp::ErrorCode::Cancelled.value();
+    assert_eq!(client.connection.ended(), Some(CloseReason::Reset { code: cancelled }));
 }
