@@ -78,15 +78,27 @@ impl Link {
         in_flight(&self.connection, self.segment)
     }
 
-    /// What this side knows about the path. A server that is well is silent too: to a sender that waits for its own input,
-    /// and to a receiver that does not take what has arrived.
+    /// What this side knows about the path, and for how long the server owes an answer.
     pub(crate) fn path_view(&mut self, now: Instant, is_sender: bool) -> PathView {
-        let waits_for_itself = if is_sender { self.in_flight() == 0 } else { !self.connection.recv_chunk().is_empty() };
-        if waits_for_itself {
+        if !self.is_answer_due(is_sender) {
             self.silent_since = now;
         }
         let unheard = Some(now.saturating_since(self.silent_since));
         PathView { unheard, ..path_view(&self.connection, is_sender) }
+    }
+
+    /// Whether a server that is well would have answered. It is silent to a sender whose window it has closed, or which
+    /// waits for its own input, and to a receiver that does not take what has arrived.
+    fn is_answer_due(&self, is_sender: bool) -> bool {
+        let (mut is_due, mut is_stopped) = (false, false);
+        self.connection.for_each_deadline(|timer, _| match timer {
+            Timer::Idle => is_due = true,
+            // Base mode has no PROBE that a receiver could send.
+            Timer::Quiet => is_due |= !is_sender,
+            Timer::Persist => is_stopped = true,
+            _ => {}
+        });
+        is_due && !is_stopped && (is_sender || self.connection.recv_chunk().is_empty())
     }
 
     /// Whether `address` is that of the server. The socket is not connected, so it receives datagrams from any address.

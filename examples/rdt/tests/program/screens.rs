@@ -1,7 +1,8 @@
 //! What the program `rdt` shows on a terminal, at several widths. The terminal is a pseudo-terminal, and `vt100` says
 //! what its screen shows after each output of the program.
 
-use crate::runner::{Place, SLOW, content, write_large};
+use crate::faults::{Faults, SystemCall};
+use crate::runner::{Place, SLOW, content, wait_until, write_large};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::{File, OpenOptions};
@@ -239,6 +240,43 @@ fn a_client_shows_that_its_server_is_silent() {
         server.running.signal("-CONT");
         shown.interrupt();
     }
+}
+
+/// Runs a request whose server's disk stalls in the midst of it: each PROBE is answered meanwhile, ever more rarely.
+fn expect_no_silence(place: &Place, call: SystemCall, request: impl Fn(&str) -> Vec<String>) {
+    let faults = Faults::new();
+    let server = place.serve_with_faults(&faults, &[]);
+    let arguments = request(&server.address);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--rate", "200M"]).collect();
+    let mut shown = Shown::run(&arguments, 80);
+    shown.read_until(" left");
+    let before = faults.seen(call);
+    faults.delay(call, 14_000);
+    wait_until(|| faults.seen(call) > before);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    faults.delay(call, 0);
+    let last = shown.end();
+    assert!(!shown.seen.iter().any(|shown| shown.contains("silent")), "{:#?}", shown.seen);
+    assert!(last.contains("100.00 MiB in "), "{last}");
+}
+
+/// Regression: the line of the client said that such a server was silent.
+#[test]
+fn a_server_that_cannot_write_yet_is_not_silent() {
+    let place = Place::new();
+    let file = place.client("a");
+    std::fs::write(&file, content(100 << 20)).unwrap();
+    let put = |server: &str| vec!["put".into(), file.display().to_string(), server.into()];
+    expect_no_silence(&place, SystemCall::Write, put);
+}
+
+#[test]
+fn a_server_that_cannot_read_yet_is_not_silent() {
+    let place = Place::new();
+    std::fs::write(place.server("a"), content(100 << 20)).unwrap();
+    let output = place.client("a").display().to_string();
+    let get = |server: &str| vec!["get".into(), "a".into(), server.into(), "--output".into(), output.clone()];
+    expect_no_silence(&place, SystemCall::Read, get);
 }
 
 /// Regression: the program waited for the keyboard without a word.
