@@ -125,7 +125,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// - a `poll_transmit` that sends the packet whose body the memory belongs to;
     /// - at a client, the `handle_datagram` or `handle_timeout` that completes the handshake, if no data was committed
     ///   before;
-    /// - any call that makes bodies smaller: it completes the handshake, or finds that the path carries less.
+    /// - any call that makes bodies smaller: it completes the handshake, or finds that the path carries less;
+    /// - a call that changes the memory of the store: `replace_send_memory`, or `update` and `give_back` of
+    ///   `HeapWindow`.
     ///
     /// # Errors
     ///

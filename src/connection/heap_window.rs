@@ -215,7 +215,7 @@ impl HeapWindow {
         wanted.cover(wanted.allowance);
         let has_grown = self.resize(wanted, &mut connection.send, budget);
         if has_grown {
-            connection.on_send_memory_replaced();
+            connection.on_send_memory_changed();
         }
         has_grown
     }
@@ -292,7 +292,7 @@ impl HeapWindow {
             self.resize(wanted, &mut connection.send, budget);
             connection.send.drop_spare();
             // What was lent had memory, and has none now.
-            connection.on_send_memory_replaced();
+            connection.on_send_memory_changed();
         }
         if connection.recv.used() == 0 {
             self.resize(wanted, &mut connection.recv, budget);

@@ -69,12 +69,12 @@ impl<T: ConnectionTypes> Connection<T> {
         T::Send: ReplaceMemory<Memory = M>,
     {
         let earlier = self.send.replace_memory(memory)?;
-        self.on_send_memory_replaced();
+        self.on_send_memory_changed();
         Ok(earlier)
     }
 
     /// The memory that was lent may have moved, and there may be room.
-    pub(super) fn on_send_memory_replaced(&mut self) {
+    pub(super) fn on_send_memory_changed(&mut self) {
         self.lent = Lent::Nothing;
         self.report_room();
     }

@@ -15,8 +15,7 @@ pub trait PooledStore: ReplaceMemory<Memory = SlotPool> {
     fn set_allowance(&mut self, bodies: u32);
 
     /// Gives back the memory that the pool holds on to for further bodies. A send store also gives back the slot behind
-    /// its newest body, which may be lent: that
-    /// loan ends.
+    /// its newest body: if it is lent, that loan ends.
     fn drop_spare(&mut self);
 }
 

@@ -103,7 +103,7 @@ impl Attempts {
         });
         let failures: Vec<_> = failures.collect();
         let Some(most) = failures.iter().map(|(_, failure)| *failure).max_by_key(|failure| failure.weight()) else {
-            return format!("no server was asked for {request}");
+            return format!("no server was reached for {request}");
         };
         let list = |is_most| {
             let listed = failures.iter().filter(|(_, failure)| (*failure == most) == is_most);

@@ -180,7 +180,7 @@ impl<F: Storage> FileClient<F> {
                 format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
             }
             None if self.exchange.is_committing() => {
-                format!("stopped: \"{name}\" was being stored: look whether it is there")
+                format!("stopped while storing \"{name}\": look what is there")
             }
             Some(Outcome::Cancelled) | None => self.report.stopped(name.as_str()),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),

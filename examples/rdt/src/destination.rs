@@ -82,8 +82,8 @@ pub(crate) fn place_in(output: Option<&Path>, own_name: &str) -> Result<Place, S
     }
 }
 
-/// A folder that this command makes. Nothing of it is left if the command fails and nothing came.
-pub(crate) struct NewFolder(Option<PathBuf>);
+/// A folder that this command has made. Nothing of it is left if nothing came.
+pub(crate) struct NewFolder(PathBuf);
 
 impl NewFolder {
     /// Makes the folder that `--output` names for several files, as `cp -r` does, if nothing is there.
@@ -92,7 +92,7 @@ impl NewFolder {
             return Ok(None);
         };
         std::fs::create_dir(path).map_err(|error| failed(path, &error))?;
-        let made = Self::to_come(path.to_owned());
+        let made = Self(path.to_owned());
         // The files in it are durable, and so must be its own name.
         #[cfg(unix)]
         parent_of(path)
@@ -102,22 +102,12 @@ impl NewFolder {
             .map_err(|error| failed(path, &error))?;
         Ok(Some(made))
     }
-
-    /// What the only name of a request becomes if it is that of a folder. Nothing is there yet.
-    pub(crate) fn to_come(path: PathBuf) -> Self {
-        Self(Some(path))
-    }
-
-    /// It is whole, also if it is empty.
-    pub(crate) fn keep(mut self) {
-        self.0 = None;
-    }
 }
 
 impl Drop for NewFolder {
     fn drop(&mut self) {
-        // It usually is not empty, or a file.
-        let _ = self.0.as_ref().map(std::fs::remove_dir);
+        // It usually is not empty.
+        let _ = std::fs::remove_dir(&self.0);
     }
 }
 

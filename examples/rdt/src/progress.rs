@@ -81,9 +81,8 @@ pub(crate) struct Line {
 
 impl Progress {
     /// The progress of a request. Content on a terminal, and the log of packets, leave no place for a line.
-    pub(crate) fn of(common: &Common, transfer: Transfer, title: &str, server: &str, to_stdout: bool) -> Self {
-        let content_is_shown = to_stdout && std::io::stdout().is_terminal();
-        match (common.quiet || content_is_shown, common.settings().verbosity == Verbosity::Packets) {
+    pub(crate) fn of(common: &Common, transfer: Transfer, title: &str, server: &str, has_content: bool) -> Self {
+        match (common.quiet || has_content, common.settings().verbosity == Verbosity::Packets) {
             (true, _) => Self::Quiet,
             (false, _) if common.json => Self::objects(transfer, title),
             (false, true) => Self::lines(title),

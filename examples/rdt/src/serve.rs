@@ -86,13 +86,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A server whose folder takes no files still serves them, and the reason may pass.
+/// A server whose folder takes no files still serves them, and stores in the folders of it that do.
 fn warn_unless_writable(folder: &Folder, root: &Path) {
     if let Err(error) = folder.check_writable(OsStr::new("file"), IfTaken::Rename) {
         let (root, why) = (root.display(), error_text(&error));
-        messages::to_stderr(format_args!(
-            "cannot write to {root} on this machine: {why}: uploads will fail: make it writable, or give --read-only"
-        ));
+        messages::to_stderr(format_args!("no file can be stored directly in {root} on this machine: {why}"));
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     }
     let PutRequest { files, server, name } = &request;
     let uses_pipe = files.iter().any(|file| file.as_os_str() == "-");
-    if uses_pipe && !args.common.quiet && io::stdin().is_terminal() {
+    let is_typed = uses_pipe && io::stdin().is_terminal();
+    if is_typed && !args.common.quiet {
         to_stderr(format_args!("reading the standard input until {END_OF_INPUT}"));
     }
     let Items { items, failures } = Items::of(files, name.as_ref());
@@ -62,7 +63,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     // A client that is turned away makes its requests anew.
     let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
     let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
-    let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), false);
+    let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_typed);
     run.run(progress, make)?.end(|mut put, took, _| put.outcomes.finish(took))
 }
 
@@ -74,18 +75,14 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let is_single = names.len() == 1;
     let rules = rules_of(args);
     let needs_folder = !is_single || matches!(names.first().and_then(|name| PathPattern::of(name)), Some(Ok(_)));
-    let mut made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
+    let _made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
     let (mut wanted, mut all_matching, mut literal) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
         // A pattern that is none may be a name.
         if let Some(Ok(pattern)) = PathPattern::of(name) {
             all_matching.push(match_in(args, pattern, rules)?);
         } else {
-            let this = want(args, name, &server, is_single, rules)?;
-            if is_single && this.is_stored() && this.here == Here::Unknown {
-                made = Some(NewFolder::to_come(this.destination.text().into()));
-            }
-            wanted.push(this);
+            wanted.push(want(args, name, &server, is_single, rules)?);
             literal.push(name);
         }
     }
@@ -113,12 +110,9 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         let get = Get::new(wanted.clone(), args.choice.skip(), outcomes);
         Ok(get.matching(all_matching.clone(), taken.clone()))
     };
-    let progress = || Progress::of(&args.common, Transfer::Download, &title, &server.to_string(), uses_pipe);
-    let ended = run.run(progress, make)?.end(Get::finish)?;
-    if ended == ExitCode::SUCCESS {
-        made.into_iter().for_each(NewFolder::keep);
-    }
-    Ok(ended)
+    let is_shown = uses_pipe && io::stdout().is_terminal();
+    let progress = || Progress::of(&args.common, Transfer::Download, &title, &server.to_string(), is_shown);
+    run.run(progress, make)?.end(Get::finish)
 }
 
 /// The name on this machine that two of these have.

@@ -231,6 +231,11 @@ impl Get {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
         self.outcomes.fail(why);
     }
+
+    fn fail_folder(&mut self, wanted: &Wanted, why: String) {
+        self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
+        self.outcomes.fail_one(Count::FOLDER, why);
+    }
 }
 
 impl Requests for Get {

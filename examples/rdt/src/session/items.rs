@@ -7,7 +7,7 @@ use crate::files::is_hidden;
 use crate::messages::error_text;
 use crate::transfer_args::Name;
 use rdt_proto::files::{FilePath, FilePathBox};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
@@ -31,8 +31,19 @@ impl Items {
         }
         let Self { items: found, failures } = &mut items;
         let mut taken = HashSet::new();
+        // Folders with the same path become one, which comes behind everything in it.
+        let mut left: HashMap<FilePathBox, u32> = HashMap::new();
+        for folder in found.iter().filter(|item| item.is_folder()) {
+            *left.entry(folder.path.clone()).or_default() += 1;
+        }
+        found.retain(|item| match left.get_mut(&item.path).filter(|_| item.is_folder()) {
+            Some(left) => {
+                *left -= 1;
+                *left == 0
+            }
+            None => true,
+        });
         found.retain(|item| {
-            // Folders with the same path become one.
             let is_new = item.is_folder() || taken.insert(item.path.clone());
             if !is_new {
                 let (source, path) = (item.source.text(), item.path.as_path());
@@ -232,7 +243,7 @@ mod tests {
         let folder = folder(&["a/f", "b/f", "c/t/x", "d/t/y", "d/t/x"]);
         let paths = ["a/f", "b/f", "c/t", "d/t"].map(|name| folder.path().join(name));
         let (found, failures) = found(&paths, None);
-        assert_eq!(found, ["f", "t/x", "t/y", "t", "t"]);
+        assert_eq!(found, ["f", "t/x", "t/y", "t"]);
         assert_eq!(failures.len(), 2);
         let expected = format!(
             "cannot send {} as \"f\": another file has this name: send it alone, with another --name",

@@ -56,7 +56,7 @@ impl From<Grown> for io::Error {
     }
 }
 
-/// What the user of this machine learns of an error, other than the peer.
+/// What the user of this machine learns of an error, and the peer does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Detail {
     pub(crate) text: String,

@@ -64,7 +64,7 @@ impl Get {
         match code {
             _ if is_folder && wanted.here == Here::File => {
                 // None of its files could be stored.
-                self.fail(&wanted, not_a_folder(&wanted.destination.text(), Blocker::File));
+                self.fail_folder(&wanted, not_a_folder(&wanted.destination.text(), Blocker::File));
             }
             _ if is_folder && wanted.is_stored() => {
                 self.outcomes.are_many();
@@ -81,7 +81,7 @@ impl Get {
             }
             Some(_) if is_folder => {
                 let path = wanted.path.as_path();
-                self.fail(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
+                self.fail_folder(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
             }
             Some(code) => self.fail(&wanted, refused(server, &wanted.path, code)),
             None if wanted.here == Here::Folder => {
