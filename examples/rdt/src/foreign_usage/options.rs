@@ -45,7 +45,7 @@ fn of_transfer(option: &str) -> Option<&'static str> {
             "times and permissions come along anyway (--no-preserve leaves them out)"
         }
         "-a" | "--archive" => "folders, times and permissions come along anyway",
-        "-u" => "write --update, to skip files that are the same on the other side",
+        "-u" => "write --update, to skip files that are the same on the other side; it replaces newer ones too",
         "-c" | "--checksum" => "write --verify, to skip files with the same content on the other side",
         "-C" | "-z" | "--compress" => "nothing is compressed; leave it out",
         "-l" | "--bwlimit" => "write --rate 20M for 20 million bits per second",
