@@ -163,7 +163,7 @@ impl Get {
             let open = Count { files: self.open.len() as u64, folders: 0 };
             let left = self.take_rest() + open;
             let them = it_or_them(left.total());
-            self.outcomes.leave_out(left, format!("the connection has ended before {left} came: get {them} again"));
+            self.outcomes.leave_out(left, format!("nothing came of {left}: get {them} again"));
         }
         if self.are_complete() && !self.outcomes.has_failed() {
             self.copies.iter().for_each(FolderCopy::complete);
