@@ -219,8 +219,9 @@ impl Served {
     /// Ends the running requests.
     pub(crate) fn stop(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, code: ErrorCode) {
         self.stopped = Some(code);
-        // A client that has sent nothing may speak either session: an ERROR of one is no message of the other.
-        let is_chosen = self.beneath.is_none();
+        // A client of extended mode that has sent nothing may speak either session: an ERROR of one is no message of the
+        // other.
+        let is_chosen = self.beneath.take().is_none() || !connection.is_extended();
         match &mut self.session {
             Spoken::First(exchange) if is_chosen => {
                 // It fails if the outcome of the session is already known. The session then reports that outcome.

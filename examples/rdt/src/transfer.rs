@@ -63,7 +63,8 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     // A client that is turned away makes its requests anew.
     let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
     let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
-    let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_typed);
+    let is_shown = is_typed && !args.common.json;
+    let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_shown);
     run.run(progress, make)?.end(|mut put, took, _| put.outcomes.finish(took))
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Whether it becomes a file of this machine.
-    pub(crate) fn is_stored(&self) -> bool {
+    pub(super) fn is_stored(&self) -> bool {
         matches!(self.destination, Destination::File { .. })
     }
 }
