@@ -15,6 +15,11 @@ A single put is measured at the client (from its request to CONFIRM, over a conn
 (from the request to the durable file), and as a whole process. Many files are measured as a whole process. Single files
 are the median of a round, and many files the mean.
 
+A disk whose flush takes 1 ms longer is this one under `strace`, which delays the end of each flush:
+
+    strace -f --seccomp-bpf -qq -o /dev/null -e trace=fsync,fdatasync,syncfs \\
+        -e inject=fsync,fdatasync,syncfs:delay_exit=1000 examples/rdt/small_files.py target/release/rdt DISK 5 10000
+
 Nothing is removed before the end: ext4 without a journal searches long for inodes that have rested since they were
 removed. So wait some minutes between two runs there.
 """

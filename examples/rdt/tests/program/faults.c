@@ -2,8 +2,9 @@
  *
  * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the
  * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The
- * test writes the first three while the program runs. Reads and writes of pipes and the like never fail. The program makes syncfs
- * without the C library: the kernel asks a thread of this library about each.
+ * test writes the first three while the program runs; a call that waits takes note of a shorter delay. Reads and writes
+ * of pipes and the like never fail. The program makes syncfs without the C library: the kernel asks a thread of this
+ * library about each.
  *
  * ADDRESSES has the numeric addresses of every name that the program looks up.
  *
@@ -112,10 +113,16 @@ static int fails(int call) {
     if (!entries) return 0;
     struct entry *entry = &entries[call];
     __atomic_fetch_add(&entry->seen, 1, __ATOMIC_SEQ_CST);
-    int delay = __atomic_load_n(&entry->delay_ms, __ATOMIC_SEQ_CST);
-    if (delay) {
-        struct timespec time = {delay / 1000, delay % 1000 * 1000000L};
-        nanosleep(&time, NULL);
+    long begin = 0;
+    for (int delay; (delay = __atomic_load_n(&entry->delay_ms, __ATOMIC_SEQ_CST)) > 0;) {
+        struct timespec time;
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        long now = time.tv_sec * 1000000L + time.tv_nsec / 1000;
+        if (!begin) begin = now;
+        long left = begin + delay * 1000L - now;
+        if (left <= 0) break;
+        if (left > 10000) left = 10000;
+        nanosleep(&(struct timespec){0, left * 1000}, NULL);
     }
     int count = __atomic_load_n(&entry->count, __ATOMIC_SEQ_CST);
     while (count > 0 && !__atomic_compare_exchange_n(&entry->count, &count, count - 1, 0, __ATOMIC_SEQ_CST,

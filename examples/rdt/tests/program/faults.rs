@@ -79,7 +79,17 @@ impl Faults {
         self.write(call, 4, count);
     }
 
-    /// Each call takes this time longer.
+    /// Makes each call wait until it is released.
+    pub(crate) fn hold(&self, call: SystemCall) {
+        self.delay(call, 86_400_000);
+    }
+
+    /// Lets the calls that wait go on, and delays no other.
+    pub(crate) fn release(&self, call: SystemCall) {
+        self.delay(call, 0);
+    }
+
+    /// Each call takes this time longer, at most a day.
     pub(crate) fn delay(&self, call: SystemCall, milliseconds: i32) {
         self.write(call, 8, milliseconds);
     }

@@ -55,7 +55,7 @@ fn serve(place: &Place, faults: &Faults) -> Server {
 fn a_kill_during_a_common_flush_leaves_no_name_and_no_success() {
     let (place, faults) = (Place::new(), Faults::new());
     let server = serve(&place, &faults);
-    faults.delay(SystemCall::Syncfs, 60_000);
+    faults.hold(SystemCall::Syncfs);
     let client = put(&place, &server, &["--json", "--timeout", "2"]);
     wait_until(|| faults.seen(SystemCall::Syncfs) == 1);
     let flushed = stored(&place).len();

@@ -38,7 +38,7 @@ fn go_on(way: Way, place: &Place, server: Server, change: impl FnOnce()) -> (i32
     let faults = Faults::new();
     let (client, server) = match way {
         Way::Put => {
-            faults.delay(SystemCall::Pread, 1_000);
+            faults.hold(SystemCall::Pread);
             let mut command = program();
             faults.apply(&mut command);
             (place.put_with(command, &place.client("a"), &server.address, &[]), server)
@@ -57,14 +57,14 @@ fn serve_slowly(place: &Place, server: Server, faults: &Faults) -> Server {
     let address = server.address.clone();
     server.running.kill();
     let server = place.serve_with_faults(faults, &["--bind", &address]);
-    faults.delay(SystemCall::Pread, 1_000);
+    faults.hold(SystemCall::Pread);
     server
 }
 
 fn change_while(faults: &Faults, client: Running, change: impl FnOnce()) -> (i32, String) {
     wait_until(|| faults.seen(SystemCall::Pread) > 0);
-    faults.delay(SystemCall::Pread, 0);
     change();
+    faults.release(SystemCall::Pread);
     client.end()
 }
 
@@ -201,7 +201,7 @@ fn a_file_that_begins_again_comes_before_its_folder() {
     wait_until(|| part_bytes(&place.server("")) >= 9 * MIB);
     client.kill();
     let faults = Faults::new();
-    faults.delay(SystemCall::Pread, 1_000);
+    faults.hold(SystemCall::Pread);
     let mut command = program();
     faults.apply(&mut command);
     let client = place.put_with(command, &folder, &server.address, &[]);

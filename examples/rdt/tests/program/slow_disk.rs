@@ -16,14 +16,17 @@ fn a_slow_flush_loses_no_client_and_delays_no_other() {
     let server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("slow"), "slow").unwrap();
     fs::write(place.server("other"), content(3 << 20)).unwrap();
-    // The flush takes twice as long as a client with this option waits for a quiet server.
-    faults.delay(SystemCall::Fsync, 8_000);
+    faults.hold(SystemCall::Fsync);
+    let begin = Instant::now();
     let slow = place.put(&place.client("slow"), &server.address, &["--timeout", "2"]);
     wait_until(|| faults.seen(SystemCall::Fsync) == 1);
     for _ in 0..3 {
         place.get("other", &server.address, &[]).expect_end(0, "received");
     }
     assert!(!place.server("slow").exists() && faults.seen(SystemCall::Fsync) == 1, "the flush still runs");
+    // Twice as long as a client with this option waits for a quiet server.
+    thread::sleep(Duration::from_secs(8).saturating_sub(begin.elapsed()));
+    faults.release(SystemCall::Fsync);
     slow.expect_end(0, "stored \"slow\"");
     assert_eq!(fs::read_to_string(place.server("slow")).unwrap(), "slow");
 }
@@ -79,7 +82,7 @@ fn many_slow_flushes_hold_up_no_download() {
     let server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("slow"), "slow").unwrap();
     fs::write(place.server("other"), content(3 << 20)).unwrap();
-    faults.delay(SystemCall::Fsync, 3_000);
+    faults.hold(SystemCall::Fsync);
     let names: Vec<_> = (0..12).map(|number| format!("slow{number}")).collect();
     let put = |name: &String| place.put(&place.client("slow"), &server.address, &["--name", name, "--timeout", "2"]);
     let clients: Vec<_> = names.iter().map(put).collect();
@@ -87,6 +90,7 @@ fn many_slow_flushes_hold_up_no_download() {
     wait_until(|| faults.seen(SystemCall::Fsync) == 1);
     place.get("other", &server.address, &[]).expect_end(0, "received");
     assert_eq!((Place::names(&place.server("")).len(), faults.seen(SystemCall::Fsync)), (1, 1));
+    faults.release(SystemCall::Fsync);
     clients.into_iter().for_each(|client| client.expect_end(0, "stored"));
 }
 
@@ -96,7 +100,7 @@ fn a_stop_does_not_wait_for_a_slow_flush() {
     let server = place.serve_with_faults(&faults, &[]);
     fs::write(place.server("slow"), "old").unwrap();
     fs::write(place.client("slow"), "new").unwrap();
-    faults.delay(SystemCall::Fsync, 60_000);
+    faults.hold(SystemCall::Fsync);
     let client = place.put(&place.client("slow"), &server.address, &["--timeout", "2"]);
     wait_until(|| faults.seen(SystemCall::Fsync) == 1);
     server.running.interrupt();
@@ -155,10 +159,11 @@ fn a_failed_flush_of_the_folder_is_no_refusal() {
     let mut server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("a"), "new").unwrap();
     // The first flush is that of the content, and the second that of the name.
-    faults.delay(SystemCall::Fsync, 300);
+    faults.delay(SystemCall::Fsync, 1_000);
     let client = place.put(&place.client("a"), &server.address, &[]);
     wait_until(|| faults.seen(SystemCall::Fsync) == 2);
     faults.fail(SystemCall::Fsync, libc::EIO, 1);
+    faults.release(SystemCall::Fsync);
     client.expect_end(1, "it may be stored there or not");
     server.running.expect("failed here: storage failed (input/output error)");
     assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "new");
