@@ -159,7 +159,7 @@ pub(crate) struct LoadArgs {
     /// its --timeout
     #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
     pub(crate) server: ServerAddress,
-    /// The number of clients
+    /// The number of clients. A server admits 256 of one host, unless it runs with another --per-host
     #[arg(long, default_value_t = 100, value_parser = parse_count)]
     pub(crate) clients: usize,
     /// The number of bytes that each client sends and fetches (or with K, M, G for powers of 1024)

@@ -24,7 +24,7 @@ use mio::{Events, Poll, Token, Waker};
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, StorageError};
 use rdt_proto::{Duration, Instant};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -54,6 +54,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
         clock: Clock::start(),
         recv_buf: RecvBuf::new(),
         clients: Vec::new(),
+        causes: BTreeMap::new(),
         deadlines: BTreeSet::new(),
         active: 0,
         ended: Instant::ZERO,
@@ -142,6 +143,8 @@ struct Load<'r> {
     clock: Clock,
     recv_buf: RecvBuf,
     clients: Vec<Member<'r>>,
+    /// Why clients failed: the first of each cause, counted from 1, and how many followed.
+    causes: BTreeMap<String, (usize, u64)>,
     /// The next deadline of each client, with its index.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
@@ -168,7 +171,7 @@ impl<'r> Load<'r> {
 
     /// Connects a client for its upload. If `uploaded` has the duration of the upload, connects it for its download.
     fn connect(&self, index: usize, uploaded: Option<Duration>, patience: Patience) -> io::Result<Active<'r>> {
-        let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
+        let name = NameBuf::new(&name_of(index)).map_err(io::Error::other)?;
         let content = &self.random[index..index + self.size];
         let session = match uploaded {
             None => Client::upload(ClientConfig::default(), name.as_name(), self.size as u64),
@@ -265,7 +268,12 @@ impl<'r> Load<'r> {
             (Some((Outcome::Received, took)), Some(uploaded)) => Member::Equal(took.saturating_add(uploaded)),
             _ => {
                 let failure = active.client.failure(active.socket.network_error()).unwrap_or_default();
-                to_stderr(format_args!("client {}: {failure}", index + 1));
+                // One line for one cause, whatever the file is called.
+                let cause = failure.replace(&name_of(index), &name_of(0));
+                self.causes.entry(cause).and_modify(|(_, more)| *more += 1).or_insert_with(|| {
+                    to_stderr(format_args!("client {}: {failure}", index + 1));
+                    (index + 1, 0)
+                });
                 if json::is_chosen() {
                     Record::ClientError { client: index + 1, message: &failure }.print();
                 }
@@ -290,6 +298,9 @@ impl<'r> Load<'r> {
     }
 
     fn report(&self) -> Result<ExitCode, String> {
+        for (first, more) in self.causes.values().filter(|(_, more)| *more > 0) {
+            to_stderr(format_args!("{} failed as client {first} did", counted(*more, "more client")));
+        }
         let took = self.ended.saturating_since(Instant::ZERO);
         let times = self.clients.iter().filter_map(|client| match client {
             Member::Equal(took) => Some(*took),
@@ -314,6 +325,11 @@ impl<'r> Load<'r> {
             Err(format!("{} of {} failed", all - equal, counted(all as u64, "client")))
         }
     }
+}
+
+/// The name of a client's file at the server.
+fn name_of(index: usize) -> String {
+    format!("load-{index}")
 }
 
 /// Prints the result. `spread` is the least, the median, the 99th percentile and the most of the clients' times.
