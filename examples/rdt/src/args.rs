@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::bench::BenchArgs;
-use crate::common_args::{Common, parse_percent};
+use crate::common_args::Common;
+use crate::numbers::{parse_count, parse_percent, parse_size, within};
 use crate::serve_args::ServeArgs;
 use crate::server_address::{self, ServerAddress};
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs};
@@ -101,7 +102,7 @@ pub(crate) struct SocketTcpArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
     /// With --loss: the seed that selects the lost datagrams
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: u64,
 }
 
@@ -149,7 +150,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
     /// The seed that selects the lost datagrams
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: u64,
 }
 
@@ -167,22 +168,4 @@ pub(crate) struct LoadArgs {
     pub(crate) size: u64,
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if (1..=1_000_000).contains(&count) => Ok(count),
-        _ => Err("not a number from 1 to 1000000".into()),
-    }
-}
-
-pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((end, 'k' | 'K')) => (&text[..end], 10),
-        Some((end, 'm' | 'M')) => (&text[..end], 20),
-        Some((end, 'g' | 'G')) => (&text[..end], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.parse().map_err(|_| "not a number of bytes, such as 5000000 or 64M")?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too large a number".into())
 }

@@ -14,6 +14,7 @@ use crate::json::{self, Record};
 use crate::loss::Loss;
 use crate::memory_file;
 use crate::messages::{counted, error_text, to_stderr, to_stdout};
+use crate::numbers::within;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -50,7 +51,7 @@ pub(crate) struct BenchArgs {
     #[arg(value_name = "ADDR", value_parser = ServerAddress::parse_without_name)]
     server: ServerAddress,
     /// The time of each of the three parts: small requests alone, beside an upload, and beside a download
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = 5, value_parser = within(1..=3_600_u64))]
     seconds: u64,
     #[command(flatten)]
     pub(crate) common: Common,

@@ -2,6 +2,7 @@
 
 use crate::bit_rate::BitRate;
 use crate::messages::error_text;
+use crate::numbers::{parse_percent, within};
 use crate::observers::Verbosity;
 use crate::qlog::VantagePoint;
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
@@ -21,7 +22,7 @@ pub(crate) struct Common {
     peer_method: PeerMethod,
     /// Give up after this silence of the other side, in seconds, or twice as long where no answer is pending. The
     /// default is 10 for the first answer (16 with --profile rostov and selective repeat), then 30 and 60
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", value_parser = within(1..=3_600_u64))]
     timeout: Option<u64>,
     /// The retransmission mechanism. The default is selective-repeat, or stop-and-wait if the other end uses it: it
     /// takes one packet at a time
@@ -34,19 +35,19 @@ pub(crate) struct Common {
     /// 64, or 8 large ones, and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and
     /// with --congestion fixed, where it is also the number of packets in flight. It is 4 with --peer-method stop-and-wait.
     /// Packets larger than 1500 bytes are fewer: they take 64 MiB
-    #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
+    #[arg(long, value_name = "PACKETS", value_parser = within(1..=65_536_u32))]
     window: Option<u32>,
     /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
     /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes, or 62000 within
     /// this machine. It is 1200 with --profile rostov. On Linux it is 62000 with --peer-method stop-and-wait, which reads
     /// one packet each 0.1 s
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
+    #[arg(long, value_name = "BYTES", value_parser = within(64..=u16::MAX))]
     segment: Option<u16>,
     /// Lose this percentage of sent datagrams, to exercise loss recovery
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
     /// With --loss: the seed that selects the lost datagrams
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests
     #[arg(long)]
@@ -105,19 +106,5 @@ impl Common {
         // A constant window is chosen in packets of 1,500 bytes.
         let has_local_segment = self.segment.is_none() && !is_fixed;
         Settings { config, arq, congestion, has_local_segment, window, max_rate, verbosity, ..Settings::default() }
-    }
-}
-
-fn parse_window(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
-        _ => Err("not a number from 1 to 65536".into()),
-    }
-}
-
-pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        _ => Err("not a number from 0 to 100".into()),
     }
 }

@@ -89,6 +89,7 @@ mod memory_file;
 mod messages;
 mod narrator;
 mod network_error;
+mod numbers;
 mod observers;
 mod output;
 mod packet_log;

@@ -1,11 +1,11 @@
 //! The command line of a server.
 
 use crate::access::{Access, parse_network};
-use crate::args::{parse_count, parse_size};
 use crate::common_args::Common;
 use crate::files::TreeRules;
 use crate::limits::Limits;
 use crate::memory_file::BenchLimits;
+use crate::numbers::{parse_count, parse_size, within};
 use crate::server_address;
 use crate::settings;
 use crate::shell_words;
@@ -37,7 +37,7 @@ pub(crate) struct ServeArgs {
     pub(crate) max_unfinished_per_host: Option<u64>,
     /// How long the parts of interrupted uploads are kept, in hours, so that they can go on; 0 keeps none. They are in
     /// the hidden folder .rdt of DIR, and the oldest goes when an upload needs the space
-    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(..=8_760))]
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = within(0..=8_760_u64))]
     pub(crate) keep_parts: u64,
     /// Keep neither the times of modification nor the permissions of uploaded files
     #[arg(long)]
@@ -76,11 +76,11 @@ pub(crate) struct ServeArgs {
     /// to a thread by its address and port. A client whose address or port changes during a transfer (a new mapping
     /// of a NAT) may reach another thread, which ignores it until the client's --timeout. With one thread the
     /// transfer continues. If systemd passes sockets, each has one thread
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, default_value_t = 1, value_parser = within(1..=64_u8))]
     pub(crate) threads: u8,
     /// After SIGTERM, running transfers may go on for this time, in seconds, and new clients are told that the server
     /// is busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
-    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = within(0..=86_400_u64))]
     pub(crate) drain: u64,
     /// Let clients measure the path with `rdt bench`, from memory to memory. Anyone admitted can then fill the network
     /// and a processor for a while, as often as they ask
@@ -90,7 +90,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "BYTES", default_value = "64G", value_parser = parse_size, requires = "bench")]
     pub(crate) bench_bytes: u64,
     /// With --bench: the longest time of one measurement, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "bench")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = within(1..=86_400_u64), requires = "bench")]
     pub(crate) bench_seconds: u64,
     /// Append a line for each request to this file, with its time (UTC), instead of printing it. SIGHUP opens the file
     /// again, for programs such as logrotate. Its folder must not be the served one, and must stay

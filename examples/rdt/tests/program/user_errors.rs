@@ -16,7 +16,7 @@ use std::thread;
 type Row = (&'static str, &'static str);
 
 /// Files of this machine.
-const FILES: [Row; 30] = [
+const FILES: &[Row] = &[
     (
         "put {client} {closed} --profile rostov",
         "rdt: cannot read {client} on this machine: it is a folder: give a file in it",
@@ -124,7 +124,7 @@ const FILES: [Row; 30] = [
 ];
 
 /// Answers of a server, and none.
-const ANSWERS: [Row; 21] = [
+const ANSWERS: &[Row] = &[
     ("get none {server}", "rdt: {server} refused \"none\": it has no such file; check the name"),
     (
         "get there {server} -o {client}",
@@ -289,17 +289,17 @@ fn each(rows: &[Row], fault: impl Fn(Row) -> Option<String> + Sync) {
 
 #[test]
 fn a_wrong_command_line_ends_with_2() {
-    check(&COMMAND_LINES, 2);
+    check(COMMAND_LINES, 2);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_of_a_local_file_ends_with_1() {
-    check(&FILES, 1);
+    check(FILES, 1);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_refusal_or_no_answer_ends_with_1() {
-    check(&ANSWERS, 1);
+    check(ANSWERS, 1);
 }

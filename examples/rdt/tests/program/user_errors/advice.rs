@@ -60,7 +60,7 @@ fn in_place(setting: &Setting, arguments: &[String]) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[test]
 fn every_advice_can_be_followed() {
-    let rows = [&COMMAND_LINES[..], &FILES, &ANSWERS].concat();
+    let rows = [COMMAND_LINES, FILES, ANSWERS].concat();
     let count: usize = rows.iter().map(|row| advised(*row).len()).sum();
     assert!(count > 80, "{count}");
     Setting::with(|setting| {

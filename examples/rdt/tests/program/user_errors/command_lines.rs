@@ -3,7 +3,7 @@
 use super::Row;
 
 /// A wrong command line. Only the first of its lines is here; the others show the usage.
-pub(super) const COMMAND_LINES: [Row; 144] = [
+pub(super) const COMMAND_LINES: &[Row] = &[
     ("go a", "error: unrecognized subcommand 'go'"),
     ("send a", "error: there is no send: write rdt put FILE… HOST"),
     ("cp a host:b", "error: there is no cp: write rdt put FILE… HOST to send, and rdt get NAME… HOST to fetch"),
@@ -229,13 +229,22 @@ pub(super) const COMMAND_LINES: [Row; 144] = [
         "put {small} {closed} --loss 101",
         "error: invalid value '101' for '--loss <PERCENT>': not a number from 0 to 100",
     ),
-    ("put {small} {closed} --seed x", "error: invalid value 'x' for '--seed <SEED>': invalid digit found in string"),
+    (
+        "put {small} {closed} --seed x",
+        "error: invalid value 'x' for '--seed <SEED>': not a whole number from 0 to 18446744073709551615",
+    ),
     (
         "put {small} {closed} --window 0",
-        "error: invalid value '0' for '--window <PACKETS>': not a number from 1 to 65536",
+        "error: invalid value '0' for '--window <PACKETS>': not a whole number from 1 to 65536",
     ),
-    ("put {small} {closed} --segment 1", "error: invalid value '1' for '--segment <BYTES>': 1 is not in 64..=65535"),
-    ("put {small} {closed} --timeout 0", "error: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=3600"),
+    (
+        "put {small} {closed} --segment 1",
+        "error: invalid value '1' for '--segment <BYTES>': not a whole number from 64 to 65535",
+    ),
+    (
+        "put {small} {closed} --timeout 0",
+        "error: invalid value '0' for '--timeout <SECONDS>': not a whole number from 1 to 3600",
+    ),
     (
         "put {small} {closed} --rate fast",
         "error: invalid value 'fast' for '--rate <RATE>': not a number of bits per second, such as 20M or 1.5M",
@@ -306,7 +315,10 @@ pub(super) const COMMAND_LINES: [Row; 144] = [
         "get a {closed} --output - --json",
         "error: --json and the content cannot both go to the standard output: give --output FILE",
     ),
-    ("load {closed} --clients 0", "error: invalid value '0' for '--clients <CLIENTS>': not a number from 1 to 1000000"),
+    (
+        "load {closed} --clients 0",
+        "error: invalid value '0' for '--clients <CLIENTS>': not a whole number from 1 to 1000000",
+    ),
     (
         "ls {closed}/../a",
         "error: invalid value '{closed}/../a' for '<ADDR[/PATTERN]>': .. has no place in a path: the path begins in the \
@@ -329,13 +341,17 @@ pub(super) const COMMAND_LINES: [Row; 144] = [
         "serve --bind host:port",
         "error: invalid value 'host:port' for '--bind <ADDR>': \"port\" is not a port from 1 to 65535",
     ),
-    ("serve --max-peers 0", "error: invalid value '0' for '--max-peers <CLIENTS>': not a number from 1 to 1000000"),
+    (
+        "serve --max-peers 0",
+        "error: invalid value '0' for '--max-peers <CLIENTS>': not a whole number from 1 to 1000000",
+    ),
     (
         "serve --per-host many",
-        "error: invalid value 'many' for '--per-host <CONNECTIONS>': not a number from 1 to 1000000",
+        "error: invalid value 'many' for '--per-host <CONNECTIONS>': not a whole number from 1 to 1000000",
     ),
     ("serve --retry perhaps", "error: invalid value 'perhaps' for '--retry <RETRY>'"),
-    ("serve --threads 0", "error: invalid value '0' for '--threads <THREADS>': 0 is not in 1..=64"),
-    ("serve --threads 65", "error: invalid value '65' for '--threads <THREADS>': 65 is not in 1..=64"),
+    ("serve --threads 0", "error: invalid value '0' for '--threads <THREADS>': not a whole number from 1 to 64"),
+    ("serve --keep-parts x", "error: invalid value 'x' for '--keep-parts <HOURS>': not a whole number from 0 to 8760"),
+    ("serve --threads 65", "error: invalid value '65' for '--threads <THREADS>': not a whole number from 1 to 64"),
     ("completions csh", "error: invalid value 'csh' for '<SHELL>'"),
 ];
