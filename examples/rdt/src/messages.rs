@@ -2,6 +2,7 @@
 
 use crate::json::{self, Record};
 use crate::output::{self, Stream};
+use crate::path_pattern;
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
@@ -136,9 +137,17 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     }
 }
 
+/// The same for a path, which may look like a pattern and is a name.
+pub(crate) fn refusal_of(path: &str, code: ErrorCode) -> Cow<'static, str> {
+    match path_pattern::fault(path) {
+        Some(fault) if code == ErrorCode::NoSuchFile => format!("{} (it is no pattern: {fault})", refusal(code)).into(),
+        Some(_) | None => refusal(code).into(),
+    }
+}
+
 /// The refusal of a request for `path`.
 pub(crate) fn refused(server: SocketAddr, path: &str, code: ErrorCode) -> String {
-    barred(server, code).unwrap_or_else(|| format!("{server} refused \"{path}\": {}", refusal(code)))
+    barred(server, code).unwrap_or_else(|| format!("{server} refused \"{path}\": {}", refusal_of(path, code)))
 }
 
 /// What a server refuses to every request of a kind. It is not about one path, so that all of them have the same line.

@@ -1,7 +1,9 @@
-//! Patterns for the paths of a server: `*`, `?`, `[a-z]`, and `**` for any folders.
+//! What is a pattern and what is a name, among the paths of a server: `*`, `?`, `[a-z]`, and `**` for any folders.
+//!
+//! A path without a wildcard is a name, and so is one that is wrong as a pattern. A pattern also matches the name that is
+//! written as it is.
 
-use crate::remote_path;
-use rdt_proto::files::FilePathBox;
+use rdt_proto::files::{FilePath, FilePathBox};
 
 /// A path with wildcards.
 #[derive(Clone, Debug)]
@@ -12,23 +14,29 @@ pub(crate) struct PathPattern {
     is_recursive: bool,
 }
 
+/// The first wildcard of a path.
+fn wildcard(path: &str) -> Option<usize> {
+    path.find(['*', '?', '['])
+}
+
+/// Why a path with a wildcard is a name: what is wrong with it as a pattern.
+pub(crate) fn fault(path: &str) -> Option<&'static str> {
+    wildcard(path)?;
+    glob::Pattern::new(path).err().map(|error| error.msg)
+}
+
 impl PathPattern {
-    /// `None` if the path has no wildcard.
-    pub(crate) fn of(path: &str) -> Option<Result<Self, String>> {
-        let wildcard = path.find(['*', '?', '['])?;
+    /// `None` if the path is a name.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let wildcard = wildcard(path)?;
+        let pattern = glob::Pattern::new(path).ok()?;
         let (folder, rest) = match path.get(..wildcard).and_then(|start| start.rfind('/')) {
             Some(slash) => (path.get(..slash), path.get(slash + 1..).unwrap_or_default()),
             None => (None, path),
         };
-        let folder = folder.map(remote_path::parse).transpose();
-        Some(match (folder, glob::Pattern::new(path)) {
-            (Err(why), _) => Err(why),
-            (Ok(_), Err(error)) => Err(format!("cannot use the pattern {path}: {error}")),
-            (Ok(folder), Ok(pattern)) => {
-                let is_recursive = rest.contains('/') || rest.contains("**");
-                Ok(Self { text: path.into(), pattern, folder, is_recursive })
-            }
-        })
+        let folder = folder.map(FilePath::new).transpose().ok()?.map(FilePathBox::from);
+        let is_recursive = rest.contains('/') || rest.contains("**");
+        Some(Self { text: path.into(), pattern, folder, is_recursive })
     }
 
     /// As the user wrote it.
@@ -73,12 +81,22 @@ mod tests {
             ("**/x", None, true),
             ("a/**", Some("a"), true),
         ] {
-            let pattern = PathPattern::of(path).unwrap().unwrap();
+            let pattern = PathPattern::of(path).unwrap();
             assert_eq!((pattern.folder().map(|folder| &**folder), pattern.is_recursive()), (folder, is_recursive));
         }
-        assert!(PathPattern::of("a/b").is_none());
-        assert!(PathPattern::of("[a").is_some_and(|pattern| pattern.is_err()));
-        assert!(PathPattern::of("../*").is_some_and(|pattern| pattern.is_err()));
+    }
+
+    #[test]
+    fn a_path_that_is_wrong_as_a_pattern_is_a_name() {
+        for (path, fault_of_it) in [
+            ("a/b", None),
+            ("[a", Some("invalid range pattern")),
+            ("a/[z-a", Some("invalid range pattern")),
+            ("a**", Some("recursive wildcards must form a single path component")),
+        ] {
+            assert!(PathPattern::of(path).is_none() && fault(path) == fault_of_it, "{path}: {:?}", fault(path));
+        }
+        assert!(PathPattern::of("[z-a]").is_some() && fault("[z-a]").is_none());
     }
 
     #[test]
@@ -94,7 +112,7 @@ mod tests {
             ("a[1].txt", "a[1].txt", true),
             ("a[1].txt", "a[2].txt", false),
         ] {
-            assert_eq!(PathPattern::of(pattern).unwrap().unwrap().matches(path), is_match, "{pattern} {path}");
+            assert_eq!(PathPattern::of(pattern).unwrap().matches(path), is_match, "{pattern} {path}");
         }
     }
 }

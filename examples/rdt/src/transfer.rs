@@ -23,8 +23,6 @@ use rdt_proto::ftp::{Client, ClientConfig, NameBuf, Transfer};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What ends the input of a terminal.
 const END_OF_INPUT: &str = if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D" };
@@ -75,12 +73,11 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let (names, server) = args.request()?;
     let is_single = names.len() == 1;
     let rules = rules_of(args);
-    let needs_folder = !is_single || matches!(names.first().and_then(|name| PathPattern::of(name)), Some(Ok(_)));
+    let needs_folder = !is_single || names.first().is_some_and(|name| PathPattern::of(name).is_some());
     let _made = if needs_folder { NewFolder::make(args.output.as_deref())? } else { None };
     let (mut wanted, mut all_matching, mut literal) = (Vec::new(), Vec::new(), Vec::new());
     for name in &names {
-        // A pattern that is none may be a name.
-        if let Some(Ok(pattern)) = PathPattern::of(name) {
+        if let Some(pattern) = PathPattern::of(name) {
             all_matching.push(match_in(args, pattern, rules)?);
         } else {
             wanted.push(want(args, name, &server, is_single, rules)?);
@@ -187,34 +184,13 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
     if args.common.is_base_mode() {
         return Err("a server in base mode has no lists: only put and get work there".into());
     }
-    let path = args.server.name();
-    let pattern = path.and_then(|path| PathPattern::of(path)).transpose()?;
-    let folder = pattern.as_ref().map_or(path, PathPattern::folder).cloned();
     let run = Run { server: &args.server, common: &args.common, stop, is_download: true, uses_pipe: false };
-    let is_recursive = args.recursive || pattern.as_ref().is_some_and(PathPattern::is_recursive);
-    let has_match = Arc::new(AtomicBool::new(pattern.is_none()));
     let make = || {
-        let (pattern, has_match, with_below) = (pattern.clone(), has_match.clone(), args.recursive);
-        Ok(List::new(folder.clone(), is_recursive, move |entries| {
-            let is_match = |entry: &&EntryBuf| {
-                pattern.as_ref().is_none_or(|pattern| {
-                    if with_below { pattern.covers(&entry.path) } else { pattern.matches(&entry.path) }
-                })
-            };
-            for entry in entries.iter().filter(is_match) {
-                has_match.store(true, Ordering::Relaxed);
-                print(entry);
-            }
-        }))
+        let print = |entries: &[EntryBuf]| entries.iter().for_each(print);
+        Ok(List::new(args.server.name(), args.recursive, print))
     };
     let done: Done<List> = run.run(|| Progress::Quiet, make)?;
-    done.end(|mut list, _, _| match (list.failure(), &pattern) {
-        (Some(failure), _) => Err(failure),
-        (None, Some(pattern)) if !has_match.load(Ordering::Relaxed) => {
-            Err(format!("nothing on the server matches \"{}\"", pattern.text()))
-        }
-        (None, _) => Ok(()),
-    })
+    done.end(|mut list, _, _| list.failure().map_or(Ok(()), Err))
 }
 
 fn print(entry: &EntryBuf) {

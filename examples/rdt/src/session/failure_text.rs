@@ -4,6 +4,8 @@ use super::answer::NotReceived;
 use super::destinations::Destination;
 use crate::destination::advice;
 use crate::files::Blocker;
+use crate::path_pattern::PathPattern;
+use crate::shell_words::word;
 use rdt_proto::files::FilePath;
 use rdt_proto::ftp::StorageError;
 use std::net::SocketAddr;
@@ -20,6 +22,13 @@ pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
         Blocker::Link => "it is a link, and is not followed",
     };
     format!("cannot write {local} on this machine: {why}: give another --output")
+}
+
+/// A pattern of the user names nothing.
+pub(super) fn nothing_matches(server: SocketAddr, pattern: &PathPattern) -> String {
+    let folder = pattern.folder().map_or(String::new(), |folder| format!("/{}", folder.as_path()));
+    let place = format!("{server}{folder}");
+    format!("nothing at {server} matches \"{}\": to see what is there, write rdt ls {}", pattern.text(), word(&place))
 }
 
 /// The file did not arrive whole, or is not stored.

@@ -2,10 +2,12 @@
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
+use super::failure_text::nothing_matches;
 use crate::disk::{Call, Work};
 use crate::files::{EntryBuf, StatusBuf};
 use crate::messages;
 use crate::output;
+use crate::path_pattern::PathPattern;
 use crate::progress::Step;
 use rdt_proto::Instant;
 use rdt_proto::files::{FileKind, FilePathBox, Flags};
@@ -17,11 +19,16 @@ use std::sync::Arc;
 pub(crate) struct List {
     /// `None`: the outermost one.
     folder: Option<FilePathBox>,
-    is_recursive: bool,
+    pattern: Option<PathPattern>,
+    /// Whether what lies in the folders is listed with them.
+    with_below: bool,
     /// Prints entries. It may block.
     print: Arc<Print>,
     /// What has arrived of a page.
     page: Vec<EntryBuf>,
+    /// Whether the page has an entry that the pattern may not match.
+    has_entry: bool,
+    has_match: bool,
     state: State,
     failure: Option<String>,
 }
@@ -53,12 +60,35 @@ enum State {
 
 impl List {
     pub(crate) fn new(
-        folder: Option<FilePathBox>,
-        is_recursive: bool,
+        path: Option<&FilePathBox>,
+        with_below: bool,
         print: impl Fn(&[EntryBuf]) + Send + Sync + 'static,
     ) -> Self {
-        let print = Arc::new(print);
-        Self { folder, is_recursive, print, page: Vec::new(), state: State::Due(None), failure: None }
+        let pattern = path.and_then(|path| PathPattern::of(path));
+        let folder = pattern.as_ref().map_or(path, PathPattern::folder).cloned();
+        Self {
+            folder,
+            pattern,
+            with_below,
+            print: Arc::new(print),
+            page: Vec::new(),
+            has_entry: false,
+            has_match: false,
+            state: State::Due(None),
+            failure: None,
+        }
+    }
+
+    /// Takes an entry of a page, or the file that the path names.
+    fn take(&mut self, entry: EntryBuf) {
+        self.has_entry = true;
+        let is_match = self.pattern.as_ref().is_none_or(|pattern| {
+            if self.with_below { pattern.covers(&entry.path) } else { pattern.matches(&entry.path) }
+        });
+        if is_match {
+            self.has_match = true;
+            self.page.push(entry);
+        }
     }
 
     pub(crate) fn failure(&mut self) -> Option<String> {
@@ -67,7 +97,10 @@ impl List {
 
     fn fail(&mut self, server: SocketAddr, code: ErrorCode) {
         self.state = State::Complete;
-        let why = || format!("{server} did not list {}: {}", self.name(), messages::refusal(code));
+        let why = || {
+            let refusal = messages::refusal_of(self.folder.as_deref().unwrap_or_default(), code);
+            format!("{server} did not list {}: {refusal}", self.name())
+        };
         self.failure = Some(messages::barred(server, code).unwrap_or_else(why));
     }
 
@@ -89,8 +122,9 @@ impl List {
                 if number == asked && matches!(status.kind, FileKind::File | FileKind::Link) =>
             {
                 let StatusBuf { kind, metadata, length, digest, .. } = status;
-                self.page.push(EntryBuf { kind, metadata, length, digest, path: path.clone() });
-                self.print_page(exchange, None);
+                let path = path.clone();
+                self.take(EntryBuf { kind, metadata, length, digest, path });
+                self.print_page(exchange, None, server);
             }
             (Answer::Status { number, .. } | Answer::Refused { number, .. }, _) if number == asked => {
                 self.fail(server, code);
@@ -100,7 +134,14 @@ impl List {
     }
 
     /// Prints the page on a thread, since the reader of the output may stall. The next page waits for that.
-    fn print_page(&mut self, exchange: &ClientExchange, next: Option<FilePathBox>) {
+    fn print_page(&mut self, exchange: &ClientExchange, next: Option<FilePathBox>, server: SocketAddr) {
+        if let Some(pattern) = &self.pattern
+            && next.is_none()
+            && !self.has_match
+        {
+            self.failure = Some(nothing_matches(server, pattern));
+        }
+        self.has_entry = false;
         let (page, print) = (std::mem::take(&mut self.page), self.print.clone());
         let call = exchange.disk().call(Work::Write, move || print(&page));
         self.state = State::Printing { call, next };
@@ -122,7 +163,8 @@ impl Requests for List {
             return true;
         }
         let State::Due(last) = &self.state else { return false };
-        let flags = if self.is_recursive { Flags::RECURSIVE } else { Flags::empty() };
+        let is_recursive = self.with_below || self.pattern.as_ref().is_some_and(PathPattern::is_recursive);
+        let flags = if is_recursive { Flags::RECURSIVE } else { Flags::empty() };
         let [folder, after] = [&self.folder, last].map(|path| path.as_ref().map(FilePathBox::as_path));
         match exchange.session.list(folder, after, flags) {
             Ok(number) => {
@@ -151,14 +193,14 @@ impl Requests for List {
             }
             Answer::Entry { number, entry } if number == *asked => {
                 *last = Some(entry.path.clone());
-                self.page.push(entry);
+                self.take(entry);
             }
             Answer::Listed { number, has_more } if number == *asked => {
-                if has_more && self.page.is_empty() {
+                if has_more && !self.has_entry {
                     self.end_invalid(server);
                 } else {
                     let next = last.take().filter(|_| has_more);
-                    self.print_page(exchange, next);
+                    self.print_page(exchange, next, server);
                 }
             }
             Answer::Refused { number, code } if number == *asked => {

@@ -44,7 +44,6 @@ const FILES: &[Row] = &[
     ),
     ("ls {closed} --profile rostov", "rdt: a server in base mode has no lists: only put and get work there"),
     ("get a/x x b/y {closed}", "rdt: two of the names become x on this machine: fetch them one by one"),
-    ("ls {closed}/[a", "rdt: cannot use the pattern [a: *"),
     (
         "put {client}/none {closed}",
         "rdt: cannot read {client}/none on this machine: no such file or directory: check the path",
@@ -132,6 +131,22 @@ const ANSWERS: &[Row] = &[
     ),
     ("get folder/none {server}", "rdt: {server} refused \"folder/none\": it has no such file; check the name"),
     ("ls {server}/none", "rdt: {server} did not list \"none\": it has no such file; check the name"),
+    // What is wrong as a pattern is a name, for all commands.
+    (
+        "ls {server}/folder/[z-a",
+        "rdt: {server} did not list \"folder/[z-a\": it has no such file; check the name (it is no pattern: invalid range \
+         pattern)",
+    ),
+    (
+        "get folder/[z-a {server}",
+        "rdt: {server} refused \"folder/[z-a\": it has no such file; check the name (it is no pattern: invalid range \
+         pattern)",
+    ),
+    (
+        "ls {server}/folder/*zz",
+        "rdt: nothing at {server} matches \"folder/*zz\": to see what is there, write rdt ls {server}/folder",
+    ),
+    ("get *zz {server}", "rdt: nothing at {server} matches \"*zz\": to see what is there, write rdt ls {server}"),
     (
         "get .rdt-00000000000000000000000000000000.part {server}",
         "rdt: {server} refused \".rdt-00000000000000000000000000000000.part\": it does not allow this name; \

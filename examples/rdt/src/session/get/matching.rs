@@ -7,6 +7,7 @@ use crate::messages::{barred, refusal, refused};
 use crate::path_pattern::PathPattern;
 use crate::session::client::ClientExchange;
 use crate::session::destinations::Destination;
+use crate::session::failure_text::nothing_matches;
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -120,8 +121,7 @@ impl Get {
             (true, false) => self.end_list(server),
             (false, _) if listing.has_match => {}
             (false, _) => {
-                let text = listing.matching.pattern.text();
-                self.outcomes.fail(format!("nothing at {server} matches \"{text}\": look at rdt ls"));
+                self.outcomes.fail(nothing_matches(server, &listing.matching.pattern));
             }
         }
     }
