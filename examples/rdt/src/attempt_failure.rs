@@ -46,7 +46,9 @@ impl Failure {
     /// The failure at `servers`, and how the user can fix it.
     pub(crate) fn text(&self, servers: &str, request: &str, network: &str) -> String {
         match self {
-            Self::Refused(ErrorCode::NotPermitted) => format!("{servers} does not admit the address of this machine"),
+            Self::Refused(ErrorCode::NotPermitted) => {
+                format!("{servers} does not admit the address of this machine (--allow): ask its operator")
+            }
             Self::Refused(code) => format!("{servers} refused {request}: {}", messages::refusal(*code)),
             Self::Ended(reason) => {
                 format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
@@ -59,7 +61,7 @@ impl Failure {
                 "no answer from {servers}{network}: is a server running there, on this port, with --profile rostov? One in \
                  base mode cannot say that it does not admit this address (--allow)"
             ),
-            Self::NotStarted(why) => format!("cannot connect to {servers}: {why}"),
+            Self::NotStarted(why) => format!("cannot connect to {servers}: {why}: try again"),
         }
     }
 }

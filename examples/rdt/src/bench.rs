@@ -11,9 +11,10 @@ use crate::common_args::Common;
 use crate::driver::Driver;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::json::{self, Record};
+use crate::local_failure::of_network;
 use crate::loss::Loss;
 use crate::memory_file;
-use crate::messages::{counted, error_text, to_stderr, to_stdout};
+use crate::messages::{counted, to_stderr, to_stdout};
 use crate::numbers::within;
 use crate::patience::Patience;
 use crate::progress::Progress;
@@ -136,7 +137,7 @@ impl Bench<'_> {
 
     /// Transfers until `stop`.
     fn bulk(&self, direction: Direction, meter: &Arc<Meter>, stop: Stop) -> Result<(), String> {
-        let name = memory_file::name(BULK).map_err(|error| failed(&error))?;
+        let name = memory_file::name(BULK).map_err(of_network)?;
         let session = match direction {
             Direction::Up => Client::upload(ClientConfig::default(), name.as_name(), BULK),
             Direction::Down => Client::download(ClientConfig::default(), name.as_name()),
@@ -175,7 +176,7 @@ impl Bench<'_> {
             if Instant::now() >= end || self.stop.count() > 0 || ended() {
                 return Ok(times);
             }
-            let name = memory_file::name(1).map_err(|error| failed(&error))?;
+            let name = memory_file::name(1).map_err(of_network)?;
             let session = Client::download(ClientConfig::default(), name.as_name());
             let client = self.transfer(&mut driver, session, None)?;
             match client.result() {
@@ -188,10 +189,10 @@ impl Bench<'_> {
     }
 
     fn driver(&self, stop: Stop) -> Result<Driver, String> {
-        let socket = binding::bind_towards(&self.servers).map_err(|error| failed(&error))?;
+        let socket = binding::bind_towards(&self.servers).map_err(of_network)?;
         let loss = Loss::new(self.args.common.loss, self.args.common.seed);
         let driver = Driver::on(socket, self.settings.largest_config().max_datagram_len(), loss, stop);
-        driver.and_then(Driver::hearing_icmp).map_err(|error| failed(&error))
+        driver.and_then(Driver::hearing_icmp).map_err(of_network)
     }
 
     fn transfer(
@@ -205,7 +206,7 @@ impl Bench<'_> {
         let attempts = Attempts::new(&self.servers, self.settings, Patience::new(driver.now(), &self.settings, false));
         let report = Report::new(Progress::Quiet, Local::Memory, false);
         let mut client = FileClient::new(attempts, self.settings, exchange, None, report);
-        driver.run(&mut client).map_err(|error| failed(&error))?;
+        driver.run(&mut client).map_err(of_network)?;
         Ok(client)
     }
 
@@ -216,10 +217,6 @@ impl Bench<'_> {
         }
         client.failure(driver.network_error()).unwrap_or_else(|| "the server ended the measurement".into())
     }
-}
-
-fn failed(error: &io::Error) -> String {
-    format!("the network failed: {}", error_text(error))
 }
 
 /// Counts the bytes of a bulk transfer from the end of its warm-up to its last data.

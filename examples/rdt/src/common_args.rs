@@ -1,7 +1,7 @@
 //! Arguments of several commands.
 
 use crate::bit_rate::BitRate;
-use crate::messages::error_text;
+use crate::local_failure::at_start;
 use crate::numbers::{parse_percent, within};
 use crate::observers::Verbosity;
 use crate::qlog::VantagePoint;
@@ -80,7 +80,7 @@ impl Common {
     pub(crate) fn start_trace(&self) -> Result<(), String> {
         let Some(path) = &self.trace else { return Ok(()) };
         let started = TraceFile::create(path, None)?.start(VantagePoint::Client);
-        started.map_err(|error| format!("cannot start: {}", error_text(&error)))
+        started.map_err(at_start)
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Outgoing, Space, SpaceLimits, Tree, TreeRules};
 use crate::limits::Limits;
+use crate::local_failure::of_network;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
@@ -128,7 +129,7 @@ impl Demo<'_> {
         session: Client,
         files: impl FnOnce(Disk) -> Files<Destinations>,
     ) -> Result<(), String> {
-        let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
+        let fail = |error: io::Error| format!("{title}: {}", of_network(error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.largest_config().max_datagram_len();
         let socket = binding::bind_towards(&[self.server]).map_err(fail)?;

@@ -1,6 +1,6 @@
 //! Where a download goes.
 
-use crate::files::{Folder, IfTaken};
+use crate::files::Folder;
 use crate::messages::error_text;
 use rdt_proto::files::{FilePath, FilePathBox};
 use rdt_proto::ftp::StorageError;
@@ -120,7 +120,7 @@ pub(crate) fn folder(output: Option<&Path>) -> Result<(Folder, PathBuf), String>
     };
     let opened = Folder::open(if output.is_some() { path } else { Path::new(".") });
     let folder = opened.map_err(|error| failed(path, &error))?;
-    folder.check_writable(OsStr::new("file"), IfTaken::Rename).map_err(|error| failed(path, &error))?;
+    folder.check_takes_files().map_err(|error| failed(path, &error))?;
     Ok((folder, path.to_owned()))
 }
 
@@ -153,7 +153,7 @@ fn entry(path: PathBuf, request: Request) -> Result<Place, String> {
     };
     let folder = Folder::open(parent_of(&path)).map_err(|error| failed(&path, &error))?;
     if here != Here::Folder {
-        folder.check_writable(OsStr::new(&*name), IfTaken::Replace).map_err(|error| failed(&path, &error))?;
+        folder.check_takes(OsStr::new(&*name)).map_err(|error| failed(&path, &error))?;
     }
     Ok(Place::Entry { path, folder, name, here })
 }

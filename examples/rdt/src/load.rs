@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::json::{self, Record, Spread};
+use crate::local_failure::{at_start, of_network};
 use crate::loss::Loss;
 use crate::messages::{self, amount, counted, duration, error_text, to_stderr, to_stdout};
 use crate::patience::Patience;
@@ -40,8 +41,8 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];
-    getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
-    let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
+    getrandom::fill(&mut random).map_err(|error| at_start(io::Error::other(error)))?;
+    let fail = of_network;
     let poll = Poll::new().map_err(fail)?;
     stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP).map_err(fail)?));
     let mut load = Load {

@@ -42,12 +42,16 @@ struct Log {
 pub(crate) fn open(path: &Path, root: &Path) -> Result<Option<Dir>, String> {
     // The restriction follows no link, and so the file that a link leads to is the log.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().ok_or_else(|| format!("--log {}: it is no file", path.display()))?.to_owned();
+    let name = path.file_name().ok_or_else(|| format!("--log {}: it is no file: give one", path.display()))?.to_owned();
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let (Ok(parent), Ok(root)) = (parent.canonicalize(), root.canonicalize())
         && parent.starts_with(&root)
     {
-        return Err(format!("--log {}: clients could read and replace it in {}", path.display(), root.display()));
+        return Err(format!(
+            "--log {}: clients could read and replace it in {}: give another folder",
+            path.display(),
+            root.display()
+        ));
     }
     let opened =
         Dir::open_ambient_dir(parent, ambient_authority()).and_then(|folder| Ok((folder.try_clone()?, folder)));

@@ -42,6 +42,7 @@
 //! | `foreign_usage` | what to write instead of the words of `scp`, `cp` and `ls` |
 //! | `server_address`, `remote_path`, `shell_words` | the address of a server, a path there, commands to paste |
 //! | `generated` | completions of shells, and manual pages |
+//! | `local_failure` | failures of this machine, in one wording |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
 //! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
 //! | `trace_file`, `qlog`, `connection_trace`, `packet_numbers` | the trace of connections |
@@ -83,6 +84,7 @@ mod lifecycle;
 mod limits;
 mod link;
 mod load;
+mod local_failure;
 mod log;
 mod loss;
 mod memory_file;
@@ -173,7 +175,7 @@ fn main() -> ExitCode {
 
 /// Watches for the signals that ask a program to end.
 fn watch() -> Result<Stop, String> {
-    Stop::on_signals().map_err(|error| format!("cannot watch for signals: {error}"))
+    Stop::on_signals().map_err(local_failure::at_start)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {

@@ -131,9 +131,9 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::NotPermitted | ErrorCode::NoUploads | ErrorCode::NoDownloads | ErrorCode::NoFolders => {
             "it does not permit that; ask its operator"
         }
-        ErrorCode::Cancelled => "it was stopped there",
+        ErrorCode::Cancelled => "it was stopped there; try again later",
         ErrorCode::PrefixGone => "what was there of it is gone; send it again",
-        ErrorCode::Other(_) => "for a reason that this version does not know",
+        ErrorCode::Other(_) => "for a reason that this version does not know; try a newer one",
     }
 }
 

@@ -8,8 +8,9 @@ use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
+use crate::local_failure;
 use crate::loss::Loss;
-use crate::messages::{self, error_text};
+use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -41,7 +42,7 @@ pub(crate) fn request(
         Transfer::Upload => settings,
     };
     let loss = Loss::new(common.loss, common.seed);
-    let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
+    let fail = local_failure::of_network;
     let socket = binding::bind_towards(&servers).map_err(fail)?;
     let driver =
         Driver::on(socket, settings.largest_config().max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);

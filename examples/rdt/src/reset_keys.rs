@@ -44,11 +44,16 @@ impl ResetKeys {
     pub(crate) fn load(folder: Option<&Path>, address: SocketAddr, root: &Path) -> Result<Self, String> {
         let folder =
             folder.map(Path::to_owned).or_else(default_folder).ok_or("there is no state folder: give --state")?;
-        let explain = |error: io::Error| format!("cannot keep keys in {}: {}", folder.display(), error_text(&error));
+        let cannot = |why: &str, advice: &str| format!("cannot keep keys in {}: {why}: {advice}", folder.display());
+        let explain = |error: io::Error| {
+            let is_wrong_file = error.kind() == ErrorKind::Other;
+            let advice = if is_wrong_file { "delete it, or give another --state" } else { "give another --state" };
+            cannot(&error_text(&error), advice)
+        };
         fs::create_dir_all(&folder).map_err(explain)?;
         let [state, served] = [&folder, root].map(fs::canonicalize);
         if state.map_err(explain)?.starts_with(served.map_err(explain)?) {
-            return Err(format!("cannot keep keys in {}: clients can read them there", folder.display()));
+            return Err(cannot("clients can read them there", "give another --state"));
         }
         let path = folder.join(file_name(address));
         match read(&path) {
@@ -78,9 +83,9 @@ fn read(path: &Path) -> io::Result<[u8; KEYS * KEY_BYTES]> {
         return Err(io::Error::other(format!("{name} is not a regular file")));
     }
     if is_open_to_others(&metadata) {
-        return Err(io::Error::other(format!("others may read {name}: delete it, or take their permission away")));
+        return Err(io::Error::other(format!("others may read {name}")));
     }
-    file.read_exact(&mut keys).map_err(|_| io::Error::other(format!("{name} is too short: delete it")))?;
+    file.read_exact(&mut keys).map_err(|_| io::Error::other(format!("{name} is too short")))?;
     Ok(keys)
 }
 

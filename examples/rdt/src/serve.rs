@@ -3,8 +3,9 @@
 use crate::access::{Access, Networks, announcement};
 use crate::binding;
 use crate::driver::Driver;
-use crate::files::{Folder, IfTaken, Space, SpaceLimits, Tree};
+use crate::files::{Folder, Space, SpaceLimits, Tree};
 use crate::lifecycle::Threads;
+use crate::local_failure::at_start;
 use crate::log;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
@@ -18,7 +19,6 @@ use crate::stop::{Stop, Terminal};
 use crate::trace_file::TraceFile;
 use crate::{open_folder, output, threads};
 use cap_std::fs::Dir;
-use std::ffi::OsStr;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -88,7 +88,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
 
 /// A server whose folder takes no files still serves them, and stores in the folders of it that do.
 fn warn_unless_writable(folder: &Folder, root: &Path) {
-    if let Err(error) = folder.check_writable(OsStr::new("file"), IfTaken::Rename) {
+    if let Err(error) = folder.check_takes_files() {
         let (root, why) = (root.display(), error_text(&error));
         messages::to_stderr(format_args!("no file can be stored directly in {root} on this machine: {why}"));
     }
@@ -97,7 +97,7 @@ fn warn_unless_writable(folder: &Folder, root: &Path) {
 /// The keys of stateless resets. `None`: clients of a restarted server wait. A server at another address each time has
 /// no clients of a predecessor.
 fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<ResetKeys>, String> {
-    let Some(bound) = bound else { return ResetKeys::fresh().map(Some).map_err(cannot_start) };
+    let Some(bound) = bound else { return ResetKeys::fresh().map(Some).map_err(at_start) };
     match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
         Ok(keys) => Ok(Some(keys)),
         Err(why) if args.state.is_some() => Err(why),
@@ -110,18 +110,14 @@ fn reset_keys(args: &ServeArgs, bound: Option<SocketAddr>) -> Result<Option<Rese
 
 /// Starts the threads that print, and that which watches for signals. They are the first threads of the program.
 fn start_threads(has_log: bool, trace: Option<TraceFile>) -> Result<Stop, String> {
-    output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(cannot_start)?;
-    trace.map_or(Ok(()), |trace| trace.start(VantagePoint::Server)).map_err(cannot_start)?;
+    output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(at_start)?;
+    trace.map_or(Ok(()), |trace| trace.start(VantagePoint::Server)).map_err(at_start)?;
     let terminal = Terminal::at_start();
     let hangup = move || {
         log::reopen();
         terminal.is_gone()
     };
-    Stop::on_signals_of_server(hangup).map_err(cannot_start)
-}
-
-fn cannot_start(error: io::Error) -> String {
-    format!("cannot start: {}", error_text(&error))
+    Stop::on_signals_of_server(hangup).map_err(at_start)
 }
 
 /// The sockets of the server, one for each thread, their addresses, and whether a restarted server has the same. They

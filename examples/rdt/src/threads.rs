@@ -1,7 +1,7 @@
 //! Several server threads on one port. Each thread has its own socket, listener and files, and shares none of them.
 
 use crate::driver::Driver;
-use crate::messages::error_text;
+use crate::local_failure::{at_start, of_network};
 use crate::server::FileServer;
 use crate::stop::Stop;
 use std::io;
@@ -18,9 +18,9 @@ pub(crate) fn run(
     let one = |socket, thread| {
         // A panic in one thread also ends the other threads.
         let _guard = StopAtEnd(stop);
-        let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-        let mut server = serve(&driver, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-        driver.run(&mut server).map_err(|error| format!("the network failed: {}", error_text(&error)))?;
+        let mut driver = drive(socket, thread).map_err(at_start)?;
+        let mut server = serve(&driver, thread).map_err(at_start)?;
+        driver.run(&mut server).map_err(of_network)?;
         server.print_totals((threads > 1).then_some(thread));
         Ok(())
     };

@@ -13,7 +13,7 @@ use crate::report::Local;
 use crate::request::{self, Job};
 use crate::server_address::ServerAddress;
 use crate::session::{
-    self, Count, Direction, Done, Get, Item, Items, List, Matching, Outcomes, Put, Run, Speech, Wanted, own_name,
+    self, Count, Direction, Done, Get, Item, Items, List, Matching, One, Outcomes, Put, Run, Speech, Wanted, own_name,
 };
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
@@ -44,7 +44,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let title = match (files.as_slice(), items.as_slice()) {
         ([_], [item]) => item.path.to_string(),
         ([file], _) => own_name(file).unwrap_or_else(|_| file.display().to_string()),
-        (_, items) => items.iter().map(Item::count).sum::<Count>().files_or_folders(),
+        (_, items) => items.iter().map(Item::one).sum::<Count>().files_or_folders(),
     };
     let in_messages = in_messages(&title, files.len());
     let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, speech(&args.common));
@@ -54,7 +54,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         ([_, _, ..], _, Some(folder)) => Some(format!("\"{}\"", folder.path)),
         (_, _, _) => None,
     });
-    failures.into_iter().for_each(|why| outcomes.fail(why));
+    failures.into_iter().for_each(|why| outcomes.fail(One::File, why));
     if items.is_empty() {
         return outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
     }
@@ -63,7 +63,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
     let is_shown = is_typed && !args.common.json;
     let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_shown);
-    run.run(progress, make)?.end(|mut put, took, _| put.outcomes.finish(took))
+    run.run(progress, make)?.end(Put::finish)
 }
 
 pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -290,7 +290,9 @@ fn get_one(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
 }
 
 fn base_name(name: &FilePathBox) -> Result<NameBuf, String> {
-    NameBuf::new(name).map_err(|error| format!("a server in base mode cannot have \"{}\": {error}", name.as_path()))
+    NameBuf::new(name).map_err(|error| {
+        format!("a server in base mode cannot have \"{}\": {error}: give another name", name.as_path())
+    })
 }
 
 /// The name under which a server in base mode stores `file`.

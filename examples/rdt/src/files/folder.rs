@@ -50,11 +50,16 @@ impl Folder {
         free.unwrap_or(u64::MAX)
     }
 
-    /// Checks that the folder takes files, and a file the name `name`.
-    pub(crate) fn check_writable(&self, name: &OsStr, if_taken: IfTaken) -> io::Result<()> {
-        replaceable(&self.0, name, if_taken)?;
+    /// Checks that the folder takes files, under names that are free.
+    pub(crate) fn check_takes_files(&self) -> io::Result<()> {
         // It is removed at once.
         Temporary::new(self.0.clone()).map(drop)
+    }
+
+    /// Checks that the folder takes a file of this name, which may be that of another file.
+    pub(crate) fn check_takes(&self, name: &OsStr) -> io::Result<()> {
+        replaceable(&self.0, name, IfTaken::Replace)?;
+        self.check_takes_files()
     }
 }
 

@@ -171,7 +171,7 @@ impl<R: Requests> SessionClient<R> {
                 format!("{server} refused {title}: {}", messages::refusal(ErrorCode::Busy))
             }
             SessionEnd::Lost(Some(ErrorCode::Cancelled)) => {
-                format!("{server} ended the transfer of {title}: {}: {again}", messages::refusal(ErrorCode::Cancelled))
+                format!("{server} ended the transfer of {title}: it was stopped there: {again}")
             }
             // A limit on the time without progress ends a connection with the same code.
             SessionEnd::Lost(Some(ErrorCode::Malformed)) => format!(

@@ -24,6 +24,14 @@ pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
     format!("cannot write {local} on this machine: {why}: give another --output")
 }
 
+/// The server has something there that is not fetched.
+pub(super) fn not_a_file(server: SocketAddr, path: &str) -> String {
+    format!(
+        "\"{path}\" at {server} is a link to a folder, to nothing, or out of its root: get follows links to files only: \
+         get what it leads to, by its own path"
+    )
+}
+
 /// A pattern of the user names nothing.
 pub(super) fn nothing_matches(server: SocketAddr, pattern: &PathPattern) -> String {
     let folder = pattern.folder().map_or(String::new(), |folder| format!("/{}", folder.as_path()));
@@ -61,7 +69,7 @@ pub(super) fn not_received(
             format!("\"{path}\" did not arrive as it was sent: {local} is unchanged; try again")
         }
         (NotReceived::Ended, Destination::StandardOutput) => {
-            format!("\"{path}\" did not arrive: the standard output is incomplete")
+            format!("\"{path}\" did not arrive: the standard output is incomplete; try again")
         }
         (NotReceived::Ended, Destination::File { .. }) => {
             format!("\"{path}\" did not arrive whole: get it again, and it goes on")

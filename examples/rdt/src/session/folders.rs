@@ -1,24 +1,32 @@
 //! The folders that a client makes. They come behind the files in them, which change their times of modification.
 
 use super::failure_text::not_a_folder;
+use crate::destination::advice;
 use crate::disk::{Call, Disk, Work};
 use crate::files::{CommitError, IfTaken, SealError, Sealed, Tree, Wanted, commit};
 use crate::messages::error_text;
 use rdt_proto::files::{FileKind, FilePathBox, Metadata};
+use rdt_proto::ftp::StorageError;
 use std::io;
 use std::path::PathBuf;
 
 #[derive(Default)]
 pub(super) struct Folders {
     waiting: Vec<Folder>,
-    making: Option<Call<Made>>,
+    making: Option<Making>,
+}
+
+/// Folders that are made.
+struct Making {
+    call: Call<Made>,
+    count: u64,
 }
 
 /// What has become of folders.
 pub(super) struct Made {
     /// The number of those that are there.
     pub(super) count: u64,
-    /// Why the others could not be made.
+    /// Why the others could not be made, one by one.
     pub(super) failures: Vec<String>,
 }
 
@@ -26,6 +34,17 @@ impl Folders {
     /// Adds a folder behind those that contain it.
     pub(super) fn push(&mut self, folder: Folder) {
         self.waiting.push(folder);
+    }
+
+    /// A folder is not to be made: what is in it is not known.
+    pub(super) fn forget(&mut self, path: &FilePathBox) {
+        self.waiting.retain(|folder| folder.path != *path);
+    }
+
+    /// Makes no more. Returns the number of those that are not known to be made.
+    pub(super) fn take_unmade(&mut self) -> u64 {
+        let making = self.making.take().map_or(0, |making| making.count);
+        std::mem::take(&mut self.waiting).len() as u64 + making
     }
 
     pub(super) fn are_made(&self) -> bool {
@@ -40,15 +59,21 @@ impl Folders {
         let mut folders = std::mem::take(&mut self.waiting);
         // The innermost first.
         folders.reverse();
-        self.making = Some(disk.call(Work::Write, move || make(&folders)));
+        let count = folders.len() as u64;
+        self.making = Some(Making { call: disk.call(Work::Write, move || make(&folders)), count });
         true
     }
 
     /// What has become of them, once.
     pub(super) fn take(&mut self) -> Option<Made> {
-        let made = self.making.as_mut()?.take()?;
+        let Making { call, count } = self.making.as_mut()?;
+        let (made, count) = (call.take()?, *count);
         self.making = None;
-        Some(made.unwrap_or_else(|error| Made { count: 0, failures: vec![error_text(&error)] }))
+        let lost = |error: io::Error| {
+            let why = format!("cannot make the folders on this machine: {}: get them again", error_text(&error));
+            Made { count: 0, failures: (0..count).map(|_| why.clone()).collect() }
+        };
+        Some(made.unwrap_or_else(lost))
     }
 }
 
@@ -104,7 +129,7 @@ impl Folder {
         let incoming = self.tree.create(&wanted, None).map_err(|error| self.not_made(&error))?;
         incoming.seal(None).map_err(|error| match error {
             SealError::Io(error) => self.not_made(&error),
-            SealError::DigestMismatch => self.failed("it has content"),
+            SealError::DigestMismatch => self.failed("it has content", StorageError::DigestMismatch),
         })
     }
 
@@ -112,13 +137,13 @@ impl Folder {
     fn not_made(&self, error: &io::Error) -> String {
         match self.tree.blocker(&self.path) {
             Some((folder, blocker)) => not_a_folder(&self.beneath.join(&*folder).display().to_string(), blocker),
-            None => self.failed(&error_text(error)),
+            None => self.failed(&error_text(error), error.kind().into()),
         }
     }
 
-    fn failed(&self, why: &str) -> String {
+    fn failed(&self, why: &str, error: StorageError) -> String {
         let local = self.beneath.join(&*self.path);
-        format!("cannot make the folder {} on this machine: {why}", local.display())
+        format!("cannot make the folder {} on this machine: {why}: {}", local.display(), advice(error))
     }
 }
 

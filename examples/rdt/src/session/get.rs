@@ -15,10 +15,10 @@ pub(crate) use matching::Matching;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
-use super::count::Count;
-use super::destinations;
+use super::count::{Count, One};
+use super::destinations::{self, Destination};
 use super::exchange::Failure;
-use super::failure_text::not_received;
+use super::failure_text::{not_a_file, not_received};
 use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
@@ -28,7 +28,6 @@ use crate::destination::Here;
 use crate::disk::Call;
 use crate::files::StatusBuf;
 use crate::folder_copy::FolderCopy;
-use crate::messages::it_or_them;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
@@ -158,14 +157,13 @@ impl Get {
 
     /// Prints the sum. Returns the failure of the command. `is_explained`: a line says why requests are not answered.
     pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
-        if !is_explained {
-            // A connection that this side has ended leaves some.
-            let open = Count { files: self.open.len() as u64, folders: 0 };
-            let left = self.take_rest() + open;
-            let them = it_or_them(left.total());
-            self.outcomes.leave_out(left, format!("nothing came of {left}: get {them} again"));
-        }
-        if self.are_complete() && !self.outcomes.has_failed() {
+        // A connection that this side has ended leaves some as well.
+        let open: Vec<_> = self.open.drain().map(|(_, open)| open).collect();
+        let mut left = self.take_rest();
+        left += open.into_iter().map(|open| self.give_up_open(&open)).sum::<Count>();
+        left += Count::of_folders(self.folders.take_unmade());
+        self.outcomes.leave_out_unanswered(left, is_explained);
+        if !self.outcomes.has_failed() {
             self.copies.iter().for_each(FolderCopy::complete);
         }
         self.outcomes.finish(took)
@@ -187,7 +185,7 @@ impl Get {
         let changed = self.folders.start(exchange.disk());
         let Some(Made { count, failures }) = self.folders.take() else { return changed };
         self.server.into_iter().for_each(|server| self.outcomes.make(count, server));
-        failures.into_iter().for_each(|why| self.outcomes.fail_one(Count::FOLDER, why));
+        failures.into_iter().for_each(|why| self.outcomes.fail(One::Folder, why));
         true
     }
 
@@ -220,21 +218,48 @@ impl Get {
         true
     }
 
-    /// Asks for no more. Returns how many were left. What is not known counts as a file.
+    /// Asks for no more. Returns how many were left.
     fn take_rest(&mut self) -> Count {
-        let left = self.waiting.len() + self.next.len() + self.pending.len();
-        (self.waiting, self.next, self.pending) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Count { files: left as u64, folders: 0 }
+        let files = self.waiting.drain(..).count() + self.next.drain(..).count();
+        let pending = std::mem::take(&mut self.pending);
+        Count::of_files(files as u64) + pending.iter().map(|pending| self.give_up_pending(pending)).sum()
+    }
+
+    /// What no request was made about.
+    fn give_up_pending(&mut self, pending: &Pending) -> One {
+        match pending {
+            // It counts as a file as long as it is not known to be none.
+            Pending::Stat { .. } => One::File,
+            Pending::List { folder, .. } => self.give_up_folder(folder),
+            Pending::Match(_) => One::Pattern,
+        }
+    }
+
+    /// What a request has no answer about.
+    fn give_up_open(&mut self, open: &Open) -> One {
+        match open {
+            Open::Get { .. } | Open::Stat { .. } => One::File,
+            Open::List { folder, .. } => self.give_up_folder(folder),
+            Open::Match(_) => One::Pattern,
+        }
+    }
+
+    /// What is in a folder is not known, or not all of it: it does not count as made.
+    fn give_up_folder(&mut self, folder: &Wanted) -> One {
+        if let Destination::File { path, .. } = &folder.destination {
+            self.folders.forget(path);
+        }
+        One::Folder
     }
 
     fn fail(&mut self, wanted: &Wanted, why: String) {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
-        self.outcomes.fail(why);
+        self.outcomes.fail(One::File, why);
     }
 
     fn fail_folder(&mut self, wanted: &Wanted, why: String) {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
-        self.outcomes.fail_one(Count::FOLDER, why);
+        self.outcomes.fail(One::Folder, why);
     }
 }
 
@@ -272,11 +297,7 @@ impl Requests for Get {
                     let Some(wanted) = wanted else { return };
                     let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
-                        format!(
-                            "\"{}\" at {server} is a link to a folder, to nothing, or out of its root: get follows links \
-                             to files only",
-                            wanted.path
-                        )
+                        not_a_file(server, &wanted.path)
                     } else {
                         not_received(server, wanted.path.as_path(), &wanted.destination, failure)
                     };

@@ -4,13 +4,15 @@ use super::put::Item;
 use super::source::Source;
 use crate::files::folder_metadata;
 use crate::files::is_hidden;
-use crate::messages::error_text;
+use crate::local_failure::{cannot_read, cannot_read_as};
 use crate::transfer_args::Name;
 use rdt_proto::files::{FilePath, FilePathBox};
 use std::collections::{HashMap, HashSet};
-use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
+
+/// What a pipe, a socket or a device is.
+const NOT_A_FILE: &str = "it is not a regular file";
 
 /// The files to send, and why some cannot be.
 #[derive(Debug, Default)]
@@ -66,11 +68,8 @@ impl Items {
         }
         let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
         if !metadata.is_dir() && !metadata.is_file() {
-            return Err(format!(
-                "cannot read {} on this machine: it is not a regular file: copy its content into one first, or send it \
-                 as - (the standard input)",
-                path.display()
-            ));
+            let advice = "copy its content into one first, or send it as - (the standard input)";
+            return Err(cannot_read_as(path, NOT_A_FILE, advice));
         }
         let outermost = match name {
             Some(name) if is_alone && !name.is_folder => name.path.to_string(),
@@ -103,8 +102,8 @@ impl Items {
         }
         let entry = entry.map_err(|error| match (error.path().map(Path::to_owned), error.io_error()) {
             (Some(path), Some(io)) => cannot_read(&path, io),
-            (Some(path), None) => format!("cannot read {} on this machine: links lead in a circle", path.display()),
-            (None, _) => error.to_string(),
+            (Some(path), None) => cannot_read_as(&path, "links lead in a circle", "it is left out; remove one of them"),
+            (None, _) => cannot_read_as(root, &error.to_string(), "try again"),
         })?;
         let mut there = outermost.to_owned();
         let beneath = entry.path().strip_prefix(root).unwrap_or(entry.path());
@@ -117,13 +116,16 @@ impl Items {
             );
         }
         let path = checked(entry.path(), &there)?;
-        let metadata = entry.metadata().map_err(|error| format!("cannot read {}: {error}", entry.path().display()))?;
+        let metadata = entry.metadata().map_err(|error| match error.io_error() {
+            Some(io) => cannot_read(entry.path(), io),
+            None => cannot_read_as(entry.path(), &error.to_string(), "try again"),
+        })?;
         let (source, length) = if metadata.is_dir() {
             (Source::Folder(folder_metadata(&metadata)), 0)
         } else if metadata.is_file() {
             (Source::File(entry.path().into()), metadata.len())
         } else {
-            return Err(format!("{} is not a regular file: it is left out", entry.path().display()));
+            return Err(cannot_read_as(entry.path(), NOT_A_FILE, "it is left out; move it elsewhere"));
         };
         self.items.push(Item { source, path, length });
         Ok(())
@@ -153,23 +155,6 @@ fn checked(path: &Path, there: &str) -> Result<FilePathBox, String> {
     FilePath::new(there)
         .map(FilePathBox::from)
         .map_err(|error| format!("cannot send {} under its name: {error}: give --name", path.display()))
-}
-
-fn cannot_read(path: &Path, error: &std::io::Error) -> String {
-    if let Ok(target) = path.read_link()
-        && error.kind() == ErrorKind::NotFound
-    {
-        let (path, target) = (path.display(), target.display());
-        return format!(
-            "cannot read {path} on this machine: it is a link to {target}, which leads to nothing: mend or remove the link"
-        );
-    }
-    let advice = match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
-        ErrorKind::PermissionDenied => "check its permissions",
-        _ => "try again, or copy it elsewhere first",
-    };
-    format!("cannot read {} on this machine: {}: {advice}", path.display(), error_text(error))
 }
 
 #[cfg(test)]
@@ -234,7 +219,8 @@ mod tests {
         symlink("../u", folder.path().join("t/u")).unwrap();
         let (paths, failures) = found(&[folder.path().join("t")], None);
         assert!(paths.contains(&"t/a".into()) && paths.contains(&"t/u/b".into()), "{paths:?}");
-        assert!(paths.len() < 20 && failures.iter().any(|why| why.ends_with("links lead in a circle")), "{failures:?}");
+        let circle = "on this machine: links lead in a circle: it is left out; remove one of them";
+        assert!(paths.len() < 20 && failures.iter().any(|why| why.ends_with(circle)), "{failures:?}");
     }
 
     /// Regression: the second one replaced the first one, and both counted as stored.

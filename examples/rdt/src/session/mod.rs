@@ -57,7 +57,7 @@ pub(crate) use beneath::Beneath;
 pub(crate) use chunk::Chunk;
 pub(crate) use committer::Committer;
 pub(crate) use content::{Content, NotStored, Opened, Stored};
-pub(crate) use count::Count;
+pub(crate) use count::{Count, One};
 pub(crate) use destinations::{Destination, Destinations};
 pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
 pub(crate) use get::{Get, Matching};

@@ -1,6 +1,6 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
-use super::count::Count;
+use super::count::{Count, One};
 use super::note::{Note, Notes};
 use crate::json::{self, Record};
 use crate::messages::{self, it_or_them, to_stderr, to_stdout, was_or_were};
@@ -49,6 +49,8 @@ pub(crate) struct Outcomes {
     shown: Vec<String>,
     has_omitted: bool,
     failed: Count,
+    /// How many of these the end of the connection explains.
+    explained: Count,
     server: Option<SocketAddr>,
     notes: Notes,
 }
@@ -83,6 +85,7 @@ impl Outcomes {
             shown: Vec::new(),
             has_omitted: false,
             failed: Count::default(),
+            explained: Count::default(),
             server: None,
             notes: Notes::default(),
         }
@@ -139,12 +142,12 @@ impl Outcomes {
 
     /// The files and folders that have an outcome.
     pub(crate) fn count(&self) -> Count {
-        self.done + Count { files: self.skipped, folders: 0 } + self.failed
+        self.done + Count::of_files(self.skipped) + self.failed
     }
 
     pub(crate) fn succeed(&mut self, transferred: Transferred<'_>) {
         let Transferred { path, local, server, length, offset, took } = transferred;
-        self.done += Count::FILE;
+        self.done += One::File;
         self.bytes += length - offset.min(length);
         self.server = Some(server);
         if !self.announces() {
@@ -167,8 +170,13 @@ impl Outcomes {
 
     /// Folders are there.
     pub(crate) fn make(&mut self, folders: u64, server: SocketAddr) {
-        self.done += Count { files: 0, folders };
+        self.done += Count::of_folders(folders);
         self.server = Some(server);
+    }
+
+    /// A pattern names something.
+    pub(crate) fn match_pattern(&mut self) {
+        self.done += One::Pattern;
     }
 
     fn print(&self, line: &str) {
@@ -186,13 +194,8 @@ impl Outcomes {
         }
     }
 
-    /// A file has failed.
-    pub(crate) fn fail(&mut self, why: String) {
-        self.fail_one(Count::FILE, why);
-    }
-
-    /// A file or a folder has failed.
-    pub(crate) fn fail_one(&mut self, one: Count, why: String) {
+    /// A file, a folder or a pattern has failed.
+    pub(crate) fn fail(&mut self, one: One, why: String) {
         self.failed += one;
         if self.is_single {
             self.failures.push(why);
@@ -219,28 +222,42 @@ impl Outcomes {
 
     /// No request has come to these.
     pub(crate) fn leave_out(&mut self, left: Count, why: String) {
+        self.failed += left;
         if left.total() > 0 && self.is_single {
             self.failures.push(why);
-        } else if left.total() > 0 {
+        } else if left.total() > 0 && !self.shown.contains(&why) {
+            to_stderr(why);
+        }
+    }
+
+    /// No answer has come to these. `is_explained`: a line says why the connection has ended.
+    pub(crate) fn leave_out_unanswered(&mut self, left: Count, is_explained: bool) {
+        if is_explained {
             self.failed += left;
-            if !self.shown.contains(&why) {
-                to_stderr(why);
-            }
+            self.explained = left;
+        } else {
+            let (again, them) = (self.direction.verb(), it_or_them(left.total()));
+            self.leave_out(left, format!("nothing came of {left}: {again} {them} again"));
         }
     }
 
     /// No request has come to these before the server ends.
     pub(crate) fn leave_out_at_end(&mut self, left: Count, server: SocketAddr) {
-        let what = if self.is_single { self.title.clone() } else { left.to_string() };
-        let (were, them) = (was_or_were(left.total()), it_or_them(left.total()));
-        let (sent, send) = match self.direction {
-            Direction::Put => ("sent", "send"),
-            Direction::Get => ("fetched", "get"),
-        };
-        self.leave_out(left, format!("{server} is ending before {what} {were} {sent}: {send} {them} again later"));
+        self.leave_out(left, self.left_at_end(left, server));
     }
 
-    /// Prints the sum. Returns the failure of the command.
+    fn left_at_end(&self, left: Count, server: SocketAddr) -> String {
+        let what = if self.is_single { self.title.clone() } else { left.to_string() };
+        let (were, them) = (was_or_were(left.total()), it_or_them(left.total()));
+        let sent = match self.direction {
+            Direction::Put => "sent",
+            Direction::Get => "fetched",
+        };
+        let send = self.direction.verb();
+        format!("{server} is ending before {what} {were} {sent}: {send} {them} again later")
+    }
+
+    /// Prints the sum. Returns the failure of the command, which of several requests is how many have failed.
     pub(crate) fn finish(&mut self, took: Duration) -> Result<(), String> {
         self.notes.rest().for_each(to_stderr);
         if self.is_single {
@@ -249,7 +266,7 @@ impl Outcomes {
         let server = self.server.map_or(String::new(), |server| server.to_string());
         if self.announces() && json::is_chosen() {
             let request = self.direction.command();
-            let (Count { files, folders }, skipped, failed) = (self.done, self.skipped, self.failed.total());
+            let (Count { files, folders, .. }, skipped, failed) = (self.done, self.skipped, self.failed.total());
             let (bytes, seconds) = (self.bytes, json::seconds(took));
             Record::Sum { request, files, folders, skipped, failed, bytes, seconds }.print();
         } else if self.announces() && (self.done.files > 0 || self.done.folders > 0 && self.done == self.count()) {
@@ -273,12 +290,22 @@ impl Outcomes {
         }
         match self.failed.total() {
             0 => Ok(()),
+            // Nothing has come of the command, and one line says why.
+            _ if self.explained == self.count() => Ok(()),
             failed => Err(format!("{} {} not transferred", self.failed.of(self.count()), was_or_were(failed))),
         }
     }
 }
 
 impl Direction {
+    /// What the user does again.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Put => "send",
+            Self::Get => "get",
+        }
+    }
+
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Put => "put",
@@ -291,17 +318,54 @@ impl Direction {
 mod tests {
     use super::*;
 
+    fn outcomes(direction: Direction, title: &str, is_single: bool) -> Outcomes {
+        Outcomes::new(direction, title.into(), is_single, Speech::Nothing)
+    }
+
     /// Regression: "is ending before 1 file: send the rest again later", also of the only file.
     #[test]
     fn what_a_server_that_ends_leaves_out_has_a_name_or_a_number() {
         let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
-        let mut single = Outcomes::new(Direction::Put, "\"a\"".into(), true, Speech::Nothing);
-        single.leave_out_at_end(Count::FILE, server);
+        let left = Count { files: 2, folders: 1, patterns: 0 };
+        let mut single = outcomes(Direction::Put, "\"a\"", true);
+        single.leave_out_at_end(One::File.into(), server);
         let expected = "192.0.2.1:6969 is ending before \"a\" was sent: send it again later";
         assert_eq!(single.finish(Duration::ZERO), Err(expected.into()));
-        let mut many = Outcomes::new(Direction::Get, "3 names".into(), false, Speech::Nothing);
-        many.leave_out_at_end(Count { files: 2, folders: 1 }, server);
+        let mut many = outcomes(Direction::Get, "3 names", false);
+        let expected = "192.0.2.1:6969 is ending before 2 files and 1 folder were fetched: get them again later";
+        assert_eq!(many.left_at_end(left, server), expected);
+        let expected = "192.0.2.1:6969 is ending before 1 file was fetched: get it again later";
+        assert_eq!(many.left_at_end(One::File.into(), server), expected);
+        many.leave_out_at_end(left, server);
         let expected = "2 of 2 files and 1 of 1 folder were not transferred";
         assert_eq!(many.finish(Duration::ZERO), Err(expected.into()));
+    }
+
+    /// Regression: a pattern counted as a file.
+    #[test]
+    fn each_kind_of_failure_has_its_own_number() {
+        let mut many = outcomes(Direction::Get, "4 names", false);
+        many.match_pattern();
+        [One::File, One::Folder, One::Pattern].into_iter().for_each(|one| many.fail(one, format!("{one:?}")));
+        let expected = "1 of 1 file, 1 of 1 folder and 1 of 2 patterns were not transferred";
+        assert_eq!(many.finish(Duration::ZERO), Err(expected.into()));
+    }
+
+    #[test]
+    fn what_the_end_of_the_connection_leaves_open_counts() {
+        let left = Count { files: 2, folders: 1, patterns: 0 };
+        let mut many = outcomes(Direction::Get, "2 names", false);
+        many.leave_out_unanswered(left, true);
+        assert_eq!(many.finish(Duration::ZERO), Ok(()), "the end of the connection says all");
+        let mut many = outcomes(Direction::Get, "2 names", false);
+        many.match_pattern();
+        many.leave_out_unanswered(left, true);
+        let expected = "2 of 2 files and 1 of 1 folder were not transferred";
+        assert_eq!((many.finish(Duration::ZERO), many.shown.len()), (Err(expected.into()), 0));
+        let mut single = outcomes(Direction::Get, "\"a\"", true);
+        single.leave_out_unanswered(One::File.into(), true);
+        assert_eq!((single.finish(Duration::ZERO), single.has_failed()), (Ok(()), true));
+        single.leave_out_unanswered(One::File.into(), false);
+        assert_eq!(single.finish(Duration::ZERO), Err("nothing came of 1 file: get it again".into()));
     }
 }

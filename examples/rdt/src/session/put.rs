@@ -17,7 +17,7 @@ mod taken;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
-use super::count::Count;
+use super::count::{Count, One};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
@@ -27,9 +27,9 @@ use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use prepare::{RESUMED_FROM, Reply, State};
-use rdt_proto::Instant;
 use rdt_proto::files::{FileKind, FilePathBox, Flags, Metadata, PutRequest};
 use rdt_proto::ftp::ErrorCode;
+use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use taken::{Taken, Verdict};
@@ -49,8 +49,8 @@ impl Item {
         matches!(self.source, Source::Folder(_))
     }
 
-    pub(crate) fn count(&self) -> Count {
-        if self.is_folder() { Count::FOLDER } else { Count::FILE }
+    pub(crate) fn one(&self) -> One {
+        if self.is_folder() { One::Folder } else { One::File }
     }
 }
 
@@ -142,8 +142,8 @@ impl Put {
     }
 
     /// A file whose name is taken has failed.
-    fn fail_taken(&mut self, server: SocketAddr, taken::Why { count, path, text }: taken::Why) {
-        self.outcomes.fail_one(count, format!("{server} refused \"{}\": {text}", path.as_path()));
+    fn fail_taken(&mut self, server: SocketAddr, taken::Why { one, path, text }: taken::Why) {
+        self.outcomes.fail(one, format!("{server} refused \"{}\": {text}", path.as_path()));
     }
 
     /// Handles what has the name of a refused file, if that is known.
@@ -157,7 +157,7 @@ impl Put {
 
     fn fail_refused(&mut self, server: SocketAddr, item: &Item, code: ErrorCode) {
         let why = messages::refused(server, &item.path, code);
-        self.outcomes.fail_one(item.count(), why.clone());
+        self.outcomes.fail(item.one(), why.clone());
         if code == ErrorCode::NoUploads {
             // So are all others.
             let left = self.take_rest();
@@ -168,7 +168,15 @@ impl Put {
     /// Sends no more. Returns how many were left.
     fn take_rest(&mut self) -> Count {
         let (waiting, next) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.next));
-        waiting.iter().chain(next.iter().map(|(item, _)| item)).map(Item::count).sum()
+        waiting.iter().chain(next.iter().map(|(item, _)| item)).map(Item::one).sum()
+    }
+
+    /// Prints the sum. Returns the failure of the command. `is_explained`: a line says why requests are not answered.
+    pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
+        let open: Count = self.sent.values().map(|sent| sent.item.one()).sum();
+        let left = self.take_rest() + open + self.taken.count();
+        self.outcomes.leave_out_unanswered(left, is_explained);
+        self.outcomes.finish(took)
     }
 
     /// The bytes that have certainly crossed the network. `sent` of the current file have left, or all of it.
@@ -250,7 +258,7 @@ impl Requests for Put {
                         "send it again"
                     };
                     let why = format!("cannot read {source} on this machine: {text}: it is not stored; {advice}");
-                    self.outcomes.fail(why);
+                    self.outcomes.fail(sent.item.one(), why);
                 }
             }
             Answer::Status { number, status } => {

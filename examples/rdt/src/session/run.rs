@@ -10,15 +10,15 @@ use crate::common_args::Common;
 use crate::contact::Contact;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
+use crate::local_failure;
 use crate::loss::Loss;
-use crate::messages::{self, error_text};
+use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::server_address::ServerAddress;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::Duration;
 use rdt_proto::files::FileClient;
-use std::io;
 use std::process::ExitCode;
 
 /// How requests are run.
@@ -51,7 +51,7 @@ impl Run<'_> {
         progress: impl Fn() -> Progress,
         requests: impl Fn() -> Result<R, String>,
     ) -> Result<Done<R>, String> {
-        let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
+        let fail = local_failure::of_network;
         let servers = self.server.resolve()?;
         self.common.start_trace()?;
         let settings = if self.is_download { self.common.settings().for_download() } else { self.common.settings() };
@@ -98,8 +98,8 @@ impl Run<'_> {
 }
 
 impl<R> Done<R> {
-    /// The exit code. `result` says what has become of requests that were answered, and is told whether a line about
-    /// the others follows.
+    /// The exit code. `result` says what has become of the requests, and is told whether a line about those that were not
+    /// answered follows.
     pub(crate) fn end(self, result: impl FnOnce(R, Duration, bool) -> Result<(), String>) -> Result<ExitCode, String> {
         let answered = result(self.requests, self.took, self.failure.is_some());
         match self.failure {
@@ -108,7 +108,11 @@ impl<R> Done<R> {
                 messages::fail(&failure, INTERRUPTED);
                 Ok(INTERRUPTED.into())
             }
-            Some(failure) => Err(failure),
+            Some(failure) => {
+                // How many have failed, and then why they have.
+                answered.err().into_iter().for_each(messages::to_stderr);
+                Err(failure)
+            }
         }
     }
 }

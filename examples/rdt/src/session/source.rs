@@ -5,10 +5,10 @@ use super::content::Content;
 use super::note::{Note, Side};
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
-use crate::messages;
+use crate::local_failure::cannot_read;
 use rdt_proto::files::{Digest, Metadata};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -19,6 +19,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// It cannot be read.
+    pub(super) fn unread(&self, error: &io::Error) -> String {
+        cannot_read(Path::new(&self.text()), error)
+    }
+
     /// What the user calls it.
     pub(crate) fn text(&self) -> String {
         match self {
@@ -54,7 +59,6 @@ pub(super) fn place(
     (source, name): (&Source, &str),
 ) -> Result<Option<Placed>, String> {
     let opened = chunk.content().opened();
-    let fail = |error: io::Error| format!("cannot read \"{name}\" on this machine: {}", messages::error_text(&error));
     let digest = match skip {
         Skip::SameContent if status.digest.is_some() && opened.length == Some(status.length) => digest_of(source)?,
         Skip::Nothing | Skip::SameTime | Skip::SameContent => None,
@@ -67,7 +71,7 @@ pub(super) fn place(
     if peaks.blocks() == 0 {
         return Ok(Some(Placed { chunk, note: None }));
     }
-    let (chunk, offset) = chunk.go_on_from(peaks).map_err(fail)?;
+    let (chunk, offset) = chunk.go_on_from(peaks).map_err(|error| source.unread(&error))?;
     let note = Note::of(name, (offset, opened.length, opened.metadata), status, skip, Side::Server);
     Ok(Some(Placed { chunk, note }))
 }
@@ -77,9 +81,7 @@ fn digest_of(source: &Source) -> Result<Option<Digest>, String> {
     match source {
         Source::File(path) => {
             let digest = Outgoing::file(path)?.digest_of_all();
-            digest.map(Some).map_err(|error| {
-                format!("cannot read {} on this machine: {}", path.display(), messages::error_text(&error))
-            })
+            digest.map(Some).map_err(|error| source.unread(&error))
         }
         Source::Folder(_) | Source::StandardInput => Ok(None),
     }

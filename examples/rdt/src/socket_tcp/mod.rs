@@ -6,6 +6,7 @@ mod send;
 use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand};
 use crate::binding::any_address_for;
 use crate::driver::Driver;
+use crate::local_failure::of_network;
 use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::server_address::{ServerAddress, resolve_bind};
@@ -34,7 +35,7 @@ fn config(args: &SocketTcpArgs) -> SocketConfig {
 
 fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
     let bound = Driver::bind(address, MAX_SEGMENT, Loss::new(args.loss, args.seed), stop);
-    bound.map_err(|error| format!("cannot use the address {address}: {}", error_text(&error)))
+    bound.map_err(|error| format!("cannot use the address {address}: {}: give another", error_text(&error)))
 }
 
 /// The reason for the early end of a connection.
@@ -50,16 +51,12 @@ fn end_reason(reason: Option<SocketCloseReason>) -> &'static str {
     }
 }
 
-fn failed(error: io::Error) -> String {
-    format!("the network failed: {}", error_text(&error))
-}
-
 fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     let mut driver = bind(resolve_bind(&args.bind)?, &args.common, stop)?;
-    let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
-    crate::output::start().map_err(failed)?;
-    to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
-    driver.run(&mut listen).map_err(failed)?;
+    let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(of_network)?;
+    crate::output::start().map_err(of_network)?;
+    to_stderr(format_args!("listening on {}", driver.local_address().map_err(of_network)?));
+    driver.run(&mut listen).map_err(of_network)?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
 }
@@ -73,13 +70,12 @@ fn send(
 ) -> Result<ExitCode, String> {
     let server = server.first()?;
     let mut message = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut message)
-        .map_err(|error| format!("cannot read the message: {}", error_text(&error)))?;
+    io::stdin().lock().read_to_end(&mut message).map_err(|error| {
+        format!("cannot read the message from the standard input: {}: try again", error_text(&error))
+    })?;
     let mut driver = bind(any_address_for(server), args, stop)?;
-    let mut send = Send::new(driver.now(), config, server, message, close).map_err(failed)?;
-    driver.run(&mut send).map_err(failed)?;
+    let mut send = Send::new(driver.now(), config, server, message, close).map_err(of_network)?;
+    driver.run(&mut send).map_err(of_network)?;
     match send.result() {
         Ok(line) => {
             to_stdout(line);

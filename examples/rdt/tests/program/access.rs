@@ -98,7 +98,7 @@ fn what_a_server_refuses_to_all_has_one_line() {
         (&["put", &tree, "--update"], &read_only, up, tree_and_files),
         (&["put", &tree], &drop_box, folders, tree_and_files),
         (&["get", "a", "b", "c"], &drop_box, down, "3 of 3 files"),
-        (&["get", "a*", "b", "c/d"], &drop_box, down, "3 of 3 files"),
+        (&["get", "a*", "b", "c/d"], &drop_box, down, "2 of 2 files and 1 of 1 pattern"),
         (&["get", "."], &drop_box, down, ""),
         (&["get", "a", "--verify", "--output", &output], &drop_box, down, ""),
         (&["ls"], &drop_box, down, ""),
@@ -146,9 +146,10 @@ fn a_client_from_elsewhere_hears_that_it_is_not_admitted() {
     let mut server = place.serve(&["--allow", "192.0.2.0/24", "--allow", "2001:db8::1"]);
     std::fs::write(place.client("a"), "a").unwrap();
     for _ in 0..2 {
-        place
-            .put(&place.client("a"), &server.address, &[])
-            .expect_end(1, &format!("{} does not admit the address of this machine", server.address));
+        place.put(&place.client("a"), &server.address, &[]).expect_end(
+            1,
+            &format!("{} does not admit the address of this machine (--allow): ask its operator", server.address),
+        );
     }
     server.running.expect("is not admitted (--allow)");
     assert!(Place::names(&place.server("")).is_empty());

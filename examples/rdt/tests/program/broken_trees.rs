@@ -130,6 +130,39 @@ fn a_client_that_is_stopped_says_how_long_it_took() {
     assert!(sum["files"].as_u64() > Some(0) && sum["seconds"].as_f64() > Some(0.0), "{said}");
 }
 
+/// Regression: no folder was counted, nor a file that no request had come to.
+#[test]
+fn what_the_end_of_the_connection_leaves_is_counted() {
+    for is_put in [true, false] {
+        let place = Place::new();
+        let at = |name: &str| if is_put { place.client(name) } else { place.server(name) };
+        write_tree(at);
+        let folders = walkdir::WalkDir::new(at("tree")).into_iter().filter(|entry| {
+            let entry = entry.as_ref().unwrap();
+            entry.file_type().is_dir()
+        });
+        let all = (FILES + folders.count()) as u64;
+        let server = place.serve(&[]);
+        let options = ["--rate", "4M", "--json"];
+        let mut client = match is_put {
+            true => place.put(&place.client("tree"), &server.address, &options),
+            false => get(&place, &server.address, &options),
+        };
+        client.expect(r#""type":"result""#);
+        server.running.kill();
+        let (code, said) = client.end();
+        let object = |kind: &str| -> serde_json::Value {
+            let line = said.lines().find(|line| line.contains(&format!(r#""type":"{kind}""#))).unwrap();
+            serde_json::from_str(line).unwrap()
+        };
+        let (sum, number) = (object("sum"), |field: &serde_json::Value| field.as_u64().unwrap());
+        let [files, folders, failed] = ["files", "folders", "failed"].map(|name| number(&sum[name]));
+        assert!(code == 1 && files > 0 && files + folders + failed == all, "{said}");
+        assert!(object("error")["message"].as_str().unwrap().contains("its program has ended"), "{said}");
+        assert!(said.contains("folders were not transferred"), "{said}");
+    }
+}
+
 #[test]
 fn files_that_vanish_or_change_fail_alone() {
     let place = Place::new();
@@ -184,7 +217,10 @@ fn the_files_behind_a_large_one_that_fails_are_counted() {
     let (code, said) = Running::read(command.spawn().unwrap()).end();
     let count = count_whole(|name| place.client("copy").join(name));
     assert!(code == 1 && said.contains("copy/tree/a on this machine: input/output error"), "{said}");
-    assert!(said.contains(&format!("{} of 401 files were not transferred", 401 - count)), "{count}: {said}");
+    assert!(
+        said.contains(&format!("{} of 401 files and 21 of 21 folders were not transferred", 401 - count)),
+        "{count}: {said}"
+    );
 }
 
 #[test]

@@ -270,7 +270,12 @@ fn special_files_are_left_out_with_a_line() {
     let _socket = std::os::unix::net::UnixListener::bind(place.client("tree/socket")).unwrap();
     let (code, said) = put(&place, &server, &[]).end();
     for name in ["tree/pipe", "tree/socket"] {
-        assert!(said.contains(&format!("{name} is not a regular file: it is left out")), "{said}");
+        assert!(
+            said.contains(&format!(
+                "{name} on this machine: it is not a regular file: it is left out; move it elsewhere"
+            )),
+            "{said}"
+        );
     }
     assert_eq!((code, tree(&place.server("tree")).len()), (1, 1), "{said}");
     // A server shows none.

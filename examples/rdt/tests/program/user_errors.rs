@@ -40,7 +40,7 @@ const FILES: &[Row] = &[
     ),
     (
         "get a/b {closed} --profile rostov",
-        "rdt: a server in base mode cannot have \"a/b\": the name contains a path separator",
+        "rdt: a server in base mode cannot have \"a/b\": the name contains a path separator: give another name",
     ),
     ("ls {closed} --profile rostov", "rdt: a server in base mode has no lists: only put and get work there"),
     ("get a/x x b/y {closed}", "rdt: two of the names become x on this machine: fetch them one by one"),
@@ -119,7 +119,18 @@ const FILES: &[Row] = &[
         "rdt: cannot use the folder {client}/none/a: no such file or directory*",
     ),
     ("serve --root {small} --bind 127.0.0.1:0", "rdt: cannot use the folder {small}: not a directory*"),
-    ("serve --root {client} --state {small} --bind {other-free}", "rdt: cannot keep keys in {small}: *"),
+    (
+        "serve --root {client} --log {client}/l --bind 127.0.0.1:0",
+        "rdt: --log {client}/l: clients could read and replace it in {client}: give another folder",
+    ),
+    (
+        "serve --root {client} --state {client}/there --bind {third-free}",
+        "rdt: cannot keep keys in {client}/there: clients can read them there: give another --state",
+    ),
+    (
+        "serve --root {client} --state {small} --bind {other-free}",
+        "rdt: cannot keep keys in {small}: *: give another --state",
+    ),
 ];
 
 /// Answers of a server, and none.
@@ -237,6 +248,7 @@ impl Setting {
             // Rows run together, so each has an address of its own.
             ("{free}", self.silent.replace("127.0.0.1", "127.0.0.9")),
             ("{other-free}", self.silent.replace("127.0.0.1", "127.0.0.10")),
+            ("{third-free}", self.silent.replace("127.0.0.1", "127.0.0.11")),
         ];
         places.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }

@@ -5,7 +5,7 @@ use super::block_tree::{BlockTree, block_value, common_border, hash};
 use super::remembered::{LEAST, Remembered, Values};
 use super::saving::{Saving, changed};
 use super::{Tree, attributes};
-use crate::messages::error_text;
+use crate::local_failure::{cannot_read, cannot_read_as};
 use blake3::hazmat::ChainingValue;
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::{BLOCK_BYTES, Digest, FileKind, FilePath, Metadata, Peaks};
@@ -275,21 +275,13 @@ impl OpenFile {
 
 /// Opens a file that the user named, and makes something of it. The error is a message for the user.
 fn open_named<T>(path: &Path, make: impl FnOnce(File) -> io::Result<T>) -> Result<T, String> {
-    let cannot = |why: &str, advice: &str| format!("cannot read {} on this machine: {why}: {advice}", path.display());
-    let explain = |error: io::Error| {
-        let advice = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
-            ErrorKind::PermissionDenied => "check its permissions",
-            _ => "try again, or copy it elsewhere first",
-        };
-        cannot(&error_text(&error), advice)
-    };
+    let explain = |error: io::Error| cannot_read(path, &error);
     let metadata = std::fs::metadata(path).map_err(explain)?;
     if metadata.is_dir() {
-        return Err(cannot("it is a folder", "give a file in it"));
+        return Err(cannot_read_as(path, "it is a folder", "give a file in it"));
     }
     if !metadata.is_file() {
-        return Err(cannot("it is not a regular file", "copy its content into one first"));
+        return Err(cannot_read_as(path, "it is not a regular file", "copy its content into one first"));
     }
     let mut options = std::fs::OpenOptions::new();
     without_waiting(options.read(true)).open(path).and_then(make).map_err(explain)

@@ -6,8 +6,9 @@ use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
 use crate::messages::refused;
 use crate::session::client::ClientExchange;
+use crate::session::count::One;
 use crate::session::destinations::Destination;
-use crate::session::failure_text::not_a_folder;
+use crate::session::failure_text::{not_a_file, not_a_folder};
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -41,7 +42,7 @@ impl Get {
             Some(Open::Stat { wanted, code: first }) => {
                 self.fail(&wanted, refused(server, &wanted.path, first.unwrap_or(code)));
             }
-            Some(Open::List { folder, .. }) => self.fail(&folder, refused(server, &folder.path, code)),
+            Some(Open::List { folder, .. }) => self.fail_list(&folder, refused(server, &folder.path, code)),
             Some(Open::Match(listing)) => self.handle_unlisted(&listing, code, server),
             None => {}
         }
@@ -126,11 +127,13 @@ impl Get {
         };
         let is_beneath = entry.path.strip_prefix(&*folder.path).is_some_and(|rest| rest.starts_with('/'));
         if !is_beneath || last.as_ref().is_some_and(|last| entry.path <= *last) {
-            return self.end_list(server);
+            let folder = folder.clone();
+            self.open.remove(&number);
+            return self.end_list(server, Some(&folder));
         }
         (*last, *has_entry) = (Some(entry.path.clone()), true);
         let folder = folder.clone();
-        self.want(&folder, entry);
+        self.want(&folder, entry, server);
     }
 
     /// Handles the end of a list, or of a page of it.
@@ -142,24 +145,26 @@ impl Get {
         };
         match (has_more, has_entry) {
             (true, true) => self.pending.push_back(Pending::List { folder, last }),
-            (true, false) => self.end_list(server),
+            (true, false) => self.end_list(server, Some(&folder)),
             (false, _) => {}
         }
     }
 
-    pub(super) fn end_list(&mut self, server: SocketAddr) {
-        if !std::mem::replace(&mut self.has_invalid_list, true) {
-            self.outcomes.fail(format!("{server} sent an invalid list: do not trust it"));
-        }
+    /// Handles a list that cannot be: of a folder, or for a pattern.
+    pub(super) fn end_list(&mut self, server: SocketAddr, folder: Option<&Wanted>) {
+        let one = folder.map_or(One::Pattern, |folder| self.give_up_folder(folder));
+        self.has_invalid_list = true;
+        self.outcomes.fail(one, format!("{server} sent an invalid list: do not trust it"));
     }
 
-    pub(super) fn leave_out(&mut self, path: &FilePathBox) {
-        let why = "is there a link to a folder, to nothing, or out of its root, or is unknown: it is left out";
-        self.outcomes.fail(format!("\"{path}\" {why}"));
+    /// A folder whose list did not come is none that is there.
+    fn fail_list(&mut self, folder: &Wanted, why: String) {
+        let one = self.give_up_folder(folder);
+        self.outcomes.fail(one, why);
     }
 
     /// Wants an entry of a folder, in the same place beneath its destination.
-    pub(super) fn want(&mut self, folder: &Wanted, entry: EntryBuf) {
+    pub(super) fn want(&mut self, folder: &Wanted, entry: EntryBuf, server: SocketAddr) {
         let Destination::File { tree, path: local, beneath: outer } = &folder.destination else { return };
         let Some(beneath) = entry.path.strip_prefix(&*folder.path).and_then(|rest| rest.strip_prefix('/')) else {
             return;
@@ -167,10 +172,11 @@ impl Get {
         let (Ok(path), Ok(local)) =
             (FilePath::new(&entry.path), FilePath::new(&format!("{}/{beneath}", &**local)).map(FilePathBox::from))
         else {
-            return self.outcomes.fail(format!("\"{}\" has too long a path for this machine", entry.path));
+            let why = "has too long a path for this machine: get a folder further down alone";
+            return self.outcomes.fail(one_of(entry.kind), format!("\"{}\" {why}", entry.path));
         };
         if !matches!(entry.kind, FileKind::File | FileKind::Folder) {
-            return self.leave_out(&entry.path);
+            return self.outcomes.fail(One::File, not_a_file(server, &entry.path));
         }
         if entry.kind == FileKind::Folder {
             let (tree, beneath) = (tree.clone(), outer.clone());
@@ -185,5 +191,13 @@ impl Get {
             here: Here::Unknown,
             ..folder.clone()
         });
+    }
+}
+
+/// What an entry counts as.
+pub(super) fn one_of(kind: FileKind) -> One {
+    match kind {
+        FileKind::Folder => One::Folder,
+        FileKind::File | FileKind::Link | FileKind::Nothing | FileKind::Other(_) => One::File,
     }
 }

@@ -1,13 +1,15 @@
 //! What a client does about patterns: it lists a folder, and wants what matches.
 
+use super::folder::one_of;
 use super::{Get, Open, Pending};
 use crate::destination::Here;
 use crate::files::{EntryBuf, Tree};
 use crate::messages::{barred, refusal, refused};
 use crate::path_pattern::PathPattern;
 use crate::session::client::ClientExchange;
+use crate::session::count::One;
 use crate::session::destinations::Destination;
-use crate::session::failure_text::nothing_matches;
+use crate::session::failure_text::{not_a_file, nothing_matches};
 use crate::session::folders::Folder;
 use crate::session::skip::Skip;
 use crate::session::wanted::Wanted;
@@ -65,7 +67,8 @@ impl Get {
         let outer = listing.matching.pattern.folder();
         let is_beneath = outer.is_none_or(|outer| strip_folder(&entry.path, outer).is_some());
         if !is_beneath || listing.last.as_ref().is_some_and(|last| entry.path <= *last) {
-            return self.end_list(server);
+            self.open.remove(&number);
+            return self.end_list(server, None);
         }
         (listing.last, listing.has_entry) = (Some(entry.path.clone()), true);
         if listing.is_covered(&entry.path) || !listing.matching.pattern.matches(&entry.path) {
@@ -76,17 +79,17 @@ impl Get {
             listing.folder = Some(entry.path.clone());
         }
         let matching = listing.matching.clone();
-        self.want_match(&matching, entry);
+        self.want_match(&matching, entry, server);
     }
 
-    fn want_match(&mut self, matching: &Matching, entry: EntryBuf) {
+    fn want_match(&mut self, matching: &Matching, entry: EntryBuf, server: SocketAddr) {
         self.outcomes.are_many();
         let path = entry.path.clone();
         let local = matching.pattern.folder().map_or(Some(&*path), |outer| strip_folder(&path, outer));
         let Some(local) = local.and_then(|local| FilePath::new(local).ok()).map(FilePathBox::from) else { return };
         if !self.local.insert(local.clone()) {
             let why = "becomes the same file on this machine as another one: fetch it alone";
-            return self.outcomes.fail(format!("\"{path}\" {why}"));
+            return self.outcomes.fail(one_of(entry.kind), format!("\"{path}\" {why}"));
         }
         let (tree, beneath) = (matching.tree.clone(), matching.beneath.clone());
         let destination = Destination::File { tree: tree.clone(), path: local.clone(), beneath: beneath.clone() };
@@ -110,7 +113,9 @@ impl Get {
                     copy: None,
                 });
             }
-            FileKind::Link | FileKind::Nothing | FileKind::Other(_) => self.leave_out(&path),
+            FileKind::Link | FileKind::Nothing | FileKind::Other(_) => {
+                self.outcomes.fail(One::File, not_a_file(server, &path));
+            }
         }
     }
 
@@ -118,10 +123,10 @@ impl Get {
     pub(super) fn handle_matched(&mut self, listing: Listing, has_more: bool, server: SocketAddr) {
         match (has_more, listing.has_entry) {
             (true, true) => self.pending.push_back(Pending::Match(listing)),
-            (true, false) => self.end_list(server),
-            (false, _) if listing.has_match => {}
+            (true, false) => self.end_list(server, None),
+            (false, _) if listing.has_match => self.outcomes.match_pattern(),
             (false, _) => {
-                self.outcomes.fail(nothing_matches(server, &listing.matching.pattern));
+                self.outcomes.fail(One::Pattern, nothing_matches(server, &listing.matching.pattern));
             }
         }
     }
@@ -133,7 +138,7 @@ impl Get {
             None => barred(server, code)
                 .unwrap_or_else(|| format!("{server} refused to list its folder: {}", refusal(code))),
         };
-        self.outcomes.fail(why);
+        self.outcomes.fail(One::Pattern, why);
     }
 }
 

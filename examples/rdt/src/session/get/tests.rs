@@ -1,10 +1,17 @@
 //! Where the entries of a folder go.
 
-use super::super::destinations::Destination;
+use super::super::committer::Committer;
+use super::super::destinations::{Destination, Destinations};
+use super::super::exchange::SessionExchange;
 use super::super::outcome::{Direction, Speech};
 use super::*;
+use crate::disk::Disk;
 use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
 use rdt_proto::files::{FileKind, FilePath, Metadata};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 6_969);
 
 /// A client that wants the folder `a/tree` as `copy`, with the entries of a list of the server.
 fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
@@ -18,7 +25,7 @@ fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
         Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, Speech::Nothing));
     for (name, kind) in entries {
         let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
-        get.want(&folder, entry);
+        get.want(&folder, entry, SERVER);
     }
     (get, here)
 }
@@ -42,7 +49,6 @@ fn entries_keep_their_places_beneath_the_folder() {
 /// out of the folder.
 #[test]
 fn a_list_that_does_not_ascend_ends_the_session() {
-    let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
     for (entries, is_valid) in [
         (&["a/tree/b", "a/tree/c"][..], true),
         (&["a/tree/b", "a/tree/b"], false),
@@ -65,9 +71,9 @@ fn a_list_that_does_not_ascend_ends_the_session() {
         get.open.insert(7, Open::List { folder, last: None, has_entry: false });
         for name in entries {
             let (metadata, path) = (Metadata::default(), path(name));
-            get.handle_entry(7, EntryBuf { kind: FileKind::File, metadata, length: 5, digest: None, path }, server);
+            get.handle_entry(7, EntryBuf { kind: FileKind::File, metadata, length: 5, digest: None, path }, SERVER);
         }
-        get.handle_listed(7, true, server);
+        get.handle_listed(7, true, SERVER);
         assert_eq!(get.has_invalid_list, !is_valid, "{entries:?}");
     }
 }
@@ -103,7 +109,30 @@ fn an_entry_with_too_long_a_path_here_fails_alone() {
     for name in [&*long, "a/t/short"] {
         let entry =
             EntryBuf { kind: FileKind::File, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
-        get.want(&folder, entry);
+        get.want(&folder, entry, SERVER);
     }
     assert_eq!((get.waiting.len(), get.outcomes.count().total()), (1, 1));
+}
+
+/// Regression: the refused list counted as a file, and its folder as one that is there.
+#[test]
+fn a_list_that_is_refused_fails_its_folder() {
+    let poll = mio::Poll::new().unwrap();
+    let (disk, _finished) = Disk::new(Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()), 1);
+    let (client, places) = (rdt_proto::files::FileClient::new(), Destinations::default());
+    let mut exchange = SessionExchange::new(client, places, disk, Committer::default());
+    let (mut get, here) = wanting(&[]);
+    let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
+    let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
+    let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
+    let folder =
+        Wanted { path: path("a/tree"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
+    let status = StatusBuf { kind: FileKind::Folder, ..StatusBuf::default() };
+    get.handle_status(folder, None, &status, SERVER);
+    let Some(Pending::List { folder, last }) = get.pending.pop_front() else { panic!("a list is due") };
+    assert!(!get.folders.are_made());
+    get.open.insert(7, Open::List { folder, last, has_entry: false });
+    get.handle_refusal(&mut exchange, 7, ErrorCode::StorageFailed, SERVER);
+    assert!(get.folders.are_made() && get.are_complete());
+    assert_eq!(get.finish(Duration::ZERO, false), Err("1 of 1 folder was not transferred".into()));
 }

@@ -10,7 +10,6 @@
 use super::{Item, Put};
 use crate::disk::{Call, Work};
 use crate::files::StatusBuf;
-use crate::messages;
 use crate::session::chunk::Chunk;
 use crate::session::client::ClientExchange;
 use crate::session::note::{Note, Side};
@@ -113,7 +112,7 @@ impl Put {
                 }
                 Moved::Fails(why) => {
                     self.done += item.length;
-                    self.outcomes.fail_one(item.count(), why);
+                    self.outcomes.fail(item.one(), why);
                 }
             }
         }
@@ -122,12 +121,12 @@ impl Put {
 
     fn step_item(&mut self, exchange: &mut ClientExchange, item: &Item, state: State) -> Moved {
         match state {
-            State::Opening(mut call) => match call.take().map(flatten) {
+            State::Opening(mut call) => match call.take().map(|result| opened(item, result)) {
                 None => Moved::Waits(State::Opening(call)),
                 Some(Ok(chunk)) => self.ask(exchange, item, chunk),
                 Some(Err(why)) => Moved::Fails(why),
             },
-            State::Reopening(mut call) => match call.take().map(flatten) {
+            State::Reopening(mut call) => match call.take().map(|result| opened(item, result)) {
                 None => Moved::Waits(State::Reopening(call)),
                 Some(Ok(chunk)) => Moved::Moves(State::Ready(chunk)),
                 Some(Err(why)) => Moved::Fails(why),
@@ -145,7 +144,7 @@ impl Put {
                     Moved::Waits(State::Asked(number, chunk))
                 }
             },
-            State::Placing(mut call) => match call.take().map(flatten) {
+            State::Placing(mut call) => match call.take().map(|result| opened(item, result)) {
                 None => Moved::Waits(State::Placing(call)),
                 Some(Ok(None)) => Moved::Skips,
                 Some(Ok(Some(Placed { chunk, note }))) => {
@@ -176,6 +175,7 @@ impl Put {
     }
 }
 
-fn flatten<T>(result: io::Result<Result<T, String>>) -> Result<T, String> {
-    result.unwrap_or_else(|error| Err(messages::error_text(&error)))
+/// The result of the disk, which may have failed itself.
+fn opened<T>(item: &Item, result: io::Result<Result<T, String>>) -> Result<T, String> {
+    result.unwrap_or_else(|error| Err(item.source.unread(&error)))
 }

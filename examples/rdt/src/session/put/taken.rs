@@ -6,7 +6,7 @@
 use super::Item;
 use crate::messages::refusal;
 use crate::session::client::ClientExchange;
-use crate::session::count::Count;
+use crate::session::count::{Count, One};
 use crate::session::source::Source;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags};
 use rdt_proto::ftp::ErrorCode;
@@ -37,8 +37,7 @@ struct Asking {
 
 /// Why a file or a folder is not stored: a path that is taken, and by what.
 pub(super) struct Why {
-    /// Which of both it is.
-    pub(super) count: Count,
+    pub(super) one: One,
     pub(super) path: FilePathBox,
     pub(super) text: Cow<'static, str>,
 }
@@ -67,7 +66,7 @@ impl Taken {
         let mut above = item.path.match_indices('/').filter_map(|(end, _)| item.path.get(..end));
         if let Some(blocker) = above.find(|above| self.blockers.contains(*above)) {
             let path = FilePath::new(blocker).ok()?.into();
-            return Some(Why { count: item.count(), path, text: FILE.into() });
+            return Some(Why { one: item.one(), path, text: FILE.into() });
         }
         let path = item.path.clone();
         self.waiting.push_back(Asking { item, path });
@@ -76,6 +75,11 @@ impl Taken {
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.asked.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> Count {
+        self.waiting.iter().chain(self.asked.values()).map(|asking| asking.item.one()).sum()
     }
 
     /// Asks what has the name of a file.
@@ -100,7 +104,7 @@ impl Taken {
     /// folder above is looked at.
     pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<Verdict> {
         let Asking { item, path } = self.asked.remove(&number)?;
-        let (count, is_own) = (item.count(), path == item.path);
+        let (one, is_own) = (item.one(), path == item.path);
         let text = match there {
             Some(FileKind::Nothing) => match path.rsplit_once('/').and_then(|(above, _)| FilePath::new(above).ok()) {
                 Some(above) => {
@@ -115,7 +119,7 @@ impl Taken {
                 let inside =
                     if is_named { format!(", or \"{}/\" to store it in there", path.as_path()) } else { String::new() };
                 let text = format!("{FOLDER}{inside}").into();
-                return Some(Verdict::Taken(Why { count, path, text }));
+                return Some(Verdict::Taken(Why { one, path, text }));
             }
             Some(FileKind::File) if is_own && !item.is_folder() => {
                 if !self.replaces_none && self.may_send_again(&item) {
@@ -126,13 +130,13 @@ impl Taken {
             }
             Some(FileKind::File) => {
                 self.blockers.insert(path.to_string().into());
-                return Some(Verdict::Taken(Why { count, path, text: FILE.into() }));
+                return Some(Verdict::Taken(Why { one, path, text: FILE.into() }));
             }
             // A folder replaces a folder, and what lies in one is stored.
             Some(FileKind::Folder) if self.may_send_again(&item) => return Some(Verdict::SendAgain(item)),
             Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
         };
-        Some(Verdict::Taken(Why { count, path: item.path, text: text.into() }))
+        Some(Verdict::Taken(Why { one, path: item.path, text: text.into() }))
     }
 
     /// Whether to send a file once more. What a pipe has given is gone.
@@ -144,7 +148,7 @@ impl Taken {
     pub(super) fn take_unknown(&mut self) -> impl Iterator<Item = Why> + use<> {
         std::mem::take(&mut self.waiting).into_iter().map(|Asking { item, .. }| {
             let text = refusal(ErrorCode::Exists).into();
-            Why { count: item.count(), path: item.path, text }
+            Why { one: item.one(), path: item.path, text }
         })
     }
 }
