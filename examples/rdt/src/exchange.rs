@@ -83,23 +83,22 @@ pub(crate) struct Exchange<S, F> {
     step: Option<Step>,
     /// The operating system's message for a storage failure.
     error: Option<Detail>,
-    /// The limit of the rate at which content is taken.
-    intake: Option<Intake>,
+    intake: Intake,
 }
 
 impl<S: Session, F: Storage> Exchange<S, F> {
     pub(crate) fn new(session: S, storage: F) -> Self {
-        Self { session, storage, step: None, error: None, intake: None }
+        Self { session, storage, step: None, error: None, intake: Intake::new(None) }
     }
 
     /// Takes at most `rate` bytes per second.
     pub(crate) fn taking_at_most(self, rate: Option<u64>) -> Self {
-        Self { intake: rate.map(Intake::new), ..self }
+        Self { intake: Intake::new(rate), ..self }
     }
 
     /// When to call [`pump`](Self::pump), even if nothing has happened.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let intake = self.intake.as_ref().and_then(Intake::poll_timeout);
+        let intake = self.intake.poll_timeout();
         self.session.poll_timeout().into_iter().chain(intake).min()
     }
 
@@ -116,7 +115,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     ///
     /// The rest waits in the connection for [`pump`](Self::pump), which must follow.
     pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
-        if self.intake.is_some() {
+        if self.intake.is_limited() {
             return 0;
         }
         let mut taken = 0;
@@ -143,18 +142,9 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         window: &mut HeapWindow,
         budget: &mut HeapBudget,
     ) -> Option<Outcome> {
-        if connection.ended().is_some() {
-            // What has arrived does not cross the network any more.
-            self.intake = None;
-        }
         loop {
-            let unread = connection.recv_chunk();
-            let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
-            let read = self.session.handle_input(now, unread.get(..offered).unwrap_or(unread));
-            connection.consume(read);
-            if let Some(intake) = &mut self.intake {
-                intake.on_taken(read);
-            }
+            let Self { intake, session, .. } = self;
+            let read = intake.take(now, connection, |bytes| session.handle_input(now, bytes));
             self.handle_end(connection);
             let answered = self.serve_storage(now, connection);
             let written = self.write(connection);

@@ -3,6 +3,7 @@
 use crate::escape::escape;
 use console::{measure_text_width, truncate_str};
 use rdt_proto::Duration;
+use std::borrow::Cow;
 
 /// The width that the name keeps while the necessary fields find room, and while the others do.
 const LEAST_NAME: [usize; 2] = [4, 16];
@@ -22,6 +23,16 @@ pub(crate) struct PathView {
 
 /// The time from which on it is shown. A timeout in the midst of a transfer is shorter.
 const LEAST_UNHEARD: Duration = Duration::from_secs(3);
+
+/// Content that moves now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moving<'n> {
+    pub(crate) name: Cow<'n, str>,
+    pub(crate) done: u64,
+    /// The length of all, if it is known.
+    pub(crate) total: Option<u64>,
+    pub(crate) path: PathView,
+}
 
 /// The state of a transfer with content.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,7 @@
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::link::in_flight;
+use crate::progress_line::{Moving, PathView};
 use crate::request_line::{self, Line};
 use crate::server::Store;
 use crate::session::{Beneath, Committer, Ended, Failure, Kind, SessionExchange};
@@ -184,18 +185,16 @@ impl Served {
         }
     }
 
-    /// What moves now: a name, the bytes that have moved, and the length if it is known.
-    pub(crate) fn moving(&self) -> Option<(String, u64, Option<u64>)> {
+    /// What moves now. The path is up to the caller.
+    pub(crate) fn moving(&self) -> Option<Moving<'_>> {
         match &self.session {
             Spoken::First(exchange) => {
                 let session = &exchange.session;
-                let is_moving = session.outcome().is_none();
-                session
-                    .name()
-                    .filter(|_| is_moving)
-                    .map(|name| (name.as_str().to_owned(), session.bytes_done(), session.length()))
+                let (name, path) = (session.name()?.as_str().into(), PathView::default());
+                let moving = Moving { name, done: session.bytes_done(), total: session.length(), path };
+                session.outcome().is_none().then_some(moving)
             }
-            Spoken::Many(exchange) => exchange.moving().map(|(name, done, length)| (name.to_owned(), done, length)),
+            Spoken::Many(exchange) => exchange.moving(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::messages::{counted, to_stderr};
 use crate::progress::{DRAW_INTERVAL, Line};
-use crate::progress_line::{PathView, View};
+use crate::progress_line::{Moving, PathView, View};
 use crate::rate::Rate;
 use crate::refusals::Refusals;
 use crate::server::Peers;
@@ -28,9 +28,6 @@ pub(crate) struct Status {
     /// The values of `bytes_in` and `bytes_out` at the last line.
     reported: (u64, u64),
 }
-
-/// What moves now: a name, the bytes that have moved, the length if it is known, and the path.
-pub(crate) type Moving = (String, u64, Option<u64>, PathView);
 
 impl Status {
     pub(crate) fn new(now: Instant, shown: bool) -> Self {
@@ -73,18 +70,18 @@ impl Status {
     }
 
     /// Draws what moves now on the terminal.
-    pub(crate) fn draw(&mut self, now: Instant, moving: impl Iterator<Item = Moving>) {
+    pub(crate) fn draw<'n>(&mut self, now: Instant, moving: impl Iterator<Item = Moving<'n>>) {
         if !self.has_terminal || now < self.draw_at {
             return;
         }
         self.draw_at = now + DRAW_INTERVAL;
-        let Some((title, done, total, path)) = together(moving) else {
+        let Some(Moving { name, done, total, path }) = together(moving) else {
             (self.line, self.rate) = (None, Rate::default());
             return;
         };
         self.rate.sample(now, self.bytes_in + self.bytes_out);
-        let line = self.line.get_or_insert_with(|| Line::new(&title, ""));
-        line.draw_of_server(&View { name: &title, done, total, rate: self.rate.per_second(), path });
+        let line = self.line.get_or_insert_with(|| Line::new(&name, ""));
+        line.draw_of_server(&View { name: &name, done, total, rate: self.rate.per_second(), path });
     }
 
     /// Prints a line after each interval in which data was transferred.
@@ -100,22 +97,23 @@ impl Status {
 }
 
 /// All that moves, as if it were one. `None` if nothing does.
-fn together(moving: impl Iterator<Item = Moving>) -> Option<Moving> {
-    let (mut count, mut done, mut total, mut first) = (0_usize, 0_u64, Some(0_u64), None);
+fn together<'n>(moving: impl Iterator<Item = Moving<'n>>) -> Option<Moving<'n>> {
+    let (mut count, mut done, mut all, mut first) = (0_usize, 0_u64, Some(0_u64), None);
     // That of the last client that was heard.
     let mut unheard: Option<Duration> = None;
-    for (name, moved, length, path) in moving {
+    for moving in moving {
         count += 1;
-        done = done.saturating_add(moved);
-        unheard = unheard.into_iter().chain(path.unheard).min();
-        total = total.zip(length).map(|(total, length)| total.saturating_add(length));
-        first.get_or_insert((name, path));
+        done = done.saturating_add(moving.done);
+        unheard = unheard.into_iter().chain(moving.path.unheard).min();
+        all = all.zip(moving.total).map(|(all, total)| all.saturating_add(total));
+        first.get_or_insert(moving);
     }
-    let (name, path) = first?;
+    let first = first?;
     Some(if count == 1 {
-        (name, done, total, path)
+        first
     } else {
-        (format!("{count} transfers"), done, total, PathView { unheard, ..PathView::default() })
+        let (name, path) = (format!("{count} transfers").into(), PathView { unheard, ..PathView::default() });
+        Moving { name, done, total: all, path }
     })
 }
 
@@ -126,11 +124,10 @@ mod tests {
     #[test]
     fn several_clients_are_silent_only_together() {
         let path = |seconds| PathView { unheard: Some(Duration::from_secs(seconds)), ..PathView::default() };
-        let of = |silences: [u64; 2]| {
-            together(silences.map(|seconds| ("a".to_owned(), 1, Some(2), path(seconds))).into_iter())
-        };
-        assert_eq!(of([9, 5]), Some(("2 transfers".to_owned(), 2, Some(4), path(5))));
-        assert_eq!(of([9, 0]), Some(("2 transfers".to_owned(), 2, Some(4), path(0))));
+        let moving = |name: &'static str, at, path| Moving { name: name.into(), done: at, total: Some(2 * at), path };
+        let of = |silences: [u64; 2]| together(silences.map(|seconds| moving("a", 1, path(seconds))).into_iter());
+        assert_eq!(of([9, 5]), Some(moving("2 transfers", 2, path(5))));
+        assert_eq!(of([9, 0]), Some(moving("2 transfers", 2, path(0))));
     }
 
     /// Regression: nothing woke the server, and the line stayed until the next datagram.
@@ -138,7 +135,8 @@ mod tests {
     fn the_line_of_the_last_client_is_removed() {
         let now = Instant::ZERO;
         let mut status = Status::new(now, true);
-        status.draw(now, [("a".to_owned(), 1, Some(2), PathView::default())].into_iter());
+        let path = PathView::default();
+        status.draw(now, [Moving { name: "a".into(), done: 1, total: Some(2), path }].into_iter());
         assert_eq!(status.poll_timeout(0), Some(now + DRAW_INTERVAL));
         status.draw(now + DRAW_INTERVAL, std::iter::empty());
         assert_eq!(status.poll_timeout(0), None);

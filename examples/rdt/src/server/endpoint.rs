@@ -6,7 +6,7 @@ use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::link::path_view;
 use crate::messages::to_stderr;
 use crate::network_error::Call;
-use crate::progress_line::PathView;
+use crate::progress_line::{Moving, PathView};
 use crate::refusals::Refusals;
 use rdt_proto::connection::Gather;
 use rdt_proto::ftp::ErrorCode;
@@ -60,11 +60,12 @@ impl Endpoint for FileServer {
         self.accept(now);
         self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
         let moving = self.exchanges.iter().flatten().filter_map(|served| {
-            let (name, done, length) = served.moving()?;
+            let moving = served.moving()?;
             let connection = self.peers.peer(served.peer)?;
             let is_sender = served.is_sender();
             let unheard = Some(now.saturating_since(served.heard_at));
-            Some((name, done, length, PathView { unheard, ..path_view(connection, is_sender) }))
+            let path = PathView { unheard, ..path_view(connection, is_sender) };
+            Some(Moving { path, ..moving })
         });
         self.status.draw(now, moving);
         self.watchdog.handle_timeout(now);

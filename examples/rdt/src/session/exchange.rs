@@ -12,6 +12,7 @@ use super::unread::Unread;
 use crate::disk::{Call, Disk};
 use crate::files::{Detail, EntryBuf, Page, StatusBuf};
 use crate::intake::Intake;
+use crate::progress_line::{Moving, PathView};
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
@@ -79,8 +80,7 @@ pub(crate) struct SessionExchange<S, P> {
     pub(super) moved: u64,
     /// The bytes of the files that are queued.
     pub(super) queued_bytes: u64,
-    /// The limit of the rate at which content is taken.
-    pub(super) intake: Option<Intake>,
+    pub(super) intake: Intake,
 }
 
 /// A file that arrives.
@@ -157,18 +157,18 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
             sent: 0,
             moved: 0,
             queued_bytes: 0,
-            intake: None,
+            intake: Intake::new(None),
         }
     }
 
     /// Takes at most `rate` bytes per second.
     pub(crate) fn taking_at_most(self, rate: Option<u64>) -> Self {
-        Self { intake: rate.map(Intake::new), ..self }
+        Self { intake: Intake::new(rate), ..self }
     }
 
     /// When to go on, even if nothing has happened.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.intake.as_ref().and_then(Intake::poll_timeout)
+        self.intake.poll_timeout()
     }
 
     /// The disk of this exchange.
@@ -205,18 +205,15 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         matches!(self.sending, Sending::File { .. })
     }
 
-    /// What moves now: a path, the bytes that have moved, and the length if it is known.
-    pub(crate) fn moving(&self) -> Option<(&str, u64, Option<u64>)> {
-        match (&self.receiving, &self.sending) {
-            (Some(receiving), _) => {
-                let about = &receiving.about;
-                Some((about.path.as_deref()?, about.offset + receiving.file.taken(), about.length))
-            }
-            (None, Sending::File { about, bytes, .. }) => {
-                Some((about.path.as_deref()?, about.offset + bytes, about.length))
-            }
-            (None, _) => None,
-        }
+    /// What moves now. The path is up to the caller.
+    pub(crate) fn moving(&self) -> Option<Moving<'_>> {
+        let (about, bytes) = match (&self.receiving, &self.sending) {
+            (Some(receiving), _) => (&receiving.about, receiving.file.taken()),
+            (None, Sending::File { about, bytes, .. }) => (about, *bytes),
+            (None, _) => return None,
+        };
+        let (name, path) = (about.path.as_deref()?.into(), PathView::default());
+        Some(Moving { name, done: about.offset + bytes, total: about.length, path })
     }
 
     /// Why the content that arrives is not stored, with the number of its request.
@@ -254,7 +251,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     /// The rest waits in the connection for [`turn`](Self::turn), which must follow.
     pub(crate) fn take(&mut self, now: Instant, bytes: &[u8]) -> usize {
         self.now = now;
-        if self.intake.is_some() {
+        if self.intake.is_limited() {
             return 0;
         }
         let mut taken = 0;
@@ -272,18 +269,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     /// Moves data once. Returns whether anything moved. The caller repeats it until nothing does.
     pub(crate) fn turn(&mut self, now: Instant, connection: &mut Connection<AnyStorage>, reads_to_end: bool) -> bool {
         self.now = now;
-        if connection.ended().is_some() {
-            // What has arrived does not cross the network any more.
-            self.intake = None;
-        }
-        let unread = connection.recv_chunk();
-        let offered = self.intake.as_mut().map_or(unread.len(), |intake| intake.offer(now, unread.len()));
-        let read = self.session.handle_input(unread.get(..offered).unwrap_or(unread));
-        connection.consume(read);
+        let Self { intake, session, .. } = self;
+        let read = intake.take(now, connection, |bytes| session.handle_input(bytes));
         self.moved += read as u64;
-        if let Some(intake) = &mut self.intake {
-            intake.on_taken(read);
-        }
         self.handle_end(connection, reads_to_end);
         let mut moved = read > 0;
         moved |= self.receive(now, Unread::Connection(connection));

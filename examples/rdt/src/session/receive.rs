@@ -48,7 +48,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 if receiving.file.taken().saturating_add(bytes) > receiving.most {
                     Err(too_large())
                 } else {
-                    let giver = unread.giver(len).filter(|_| self.intake.is_none());
+                    let giver = unread.giver(len).filter(|_| !self.intake.is_limited());
                     match giver.and_then(|connection| receiving.file.swap(connection)) {
                         Some(Ok(len)) => return self.answer_swapped(len),
                         Some(Err(error)) => Err(error),
