@@ -3,17 +3,19 @@
 use crate::attempts::Attempts;
 use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
+use crate::early_end::Early;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::exchange::{Exchange, Storage};
 use crate::link::Link;
 use crate::messages;
-use crate::network_error::last_error;
 use crate::patience::Patience;
 use crate::progress::Step;
 use crate::report::Report;
+use crate::session::stopped;
 use crate::settings::{self, Settings};
-use rdt_proto::connection::{CloseReason, Stats};
-use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
+use rdt_proto::connection::Stats;
+use rdt_proto::files::SessionEnd;
+use rdt_proto::ftp::{Client, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::borrow::Cow;
 use std::io;
@@ -31,7 +33,8 @@ pub(crate) struct FileClient<F> {
     report: Report,
     started: Instant,
     result: Option<TransferResult>,
-    stopped: bool,
+    /// How far it had come when the user stopped it.
+    stopped: Option<String>,
     /// Whether a datagram came since the last step.
     is_touched: bool,
     /// The time at which the client leaves, even if the connection is not drained.
@@ -69,7 +72,7 @@ impl<F: Storage> FileClient<F> {
             report,
             started: Instant::ZERO,
             result: None,
-            stopped: false,
+            stopped: None,
             is_touched: false,
             leave_at: None,
             expired: false,
@@ -82,7 +85,7 @@ impl<F: Storage> FileClient<F> {
     }
 
     pub(crate) fn was_stopped(&self) -> bool {
-        self.stopped
+        self.stopped.is_some()
     }
 
     /// The statistics of the connection. `None` before it is established.
@@ -152,50 +155,38 @@ impl<F: Storage> FileClient<F> {
 
     /// When another client may try again, because the server turned this one away as busy after the handshake.
     pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
-        if self.stopped { None } else { self.contact.turned_away(now) }
+        if self.was_stopped() { None } else { self.contact.turned_away(now) }
     }
 
     /// The failure, and how the user can fix it. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let name = self.exchange.session.name();
+        let title = format!("\"{name}\"");
         let Some(link) = self.contact.link() else {
-            if self.stopped {
-                return Some(self.report.stopped(name.as_str()));
-            }
-            return self.contact.failure(&format!("\"{name}\""), network_error);
+            return self.stopped.clone().or_else(|| self.contact.failure(&title, network_error));
         };
-        let (server, reason) = (link.server(), link.connection.ended());
-        let transfer = self.exchange.session.transfer();
+        let (server, transfer) = (link.server(), self.exchange.session.transfer());
         let again = self.aftermath(link);
+        let early = |end, again: &str| Early { title: &title, again, network_error }.text(end, link);
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
-            Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
-            Some(Outcome::Lost) if link.is_port_closed() => {
-                format!("lost {server} while transferring \"{name}\" (its program has ended): {again}")
-            }
-            Some(Outcome::Lost) => {
-                let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
-                let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
-                let (reason, network) = (messages::end_reason(reason), last_error(network_error, ("; ", "")));
-                format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
-            }
-            None if self.exchange.is_committing() => {
-                format!("stopped while storing \"{name}\": look what is there")
-            }
-            Some(Outcome::Cancelled) | None => self.report.stopped(name.as_str()),
-            Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
-            Some(Outcome::CutShort) => {
-                format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
-            }
-            Some(Outcome::Aborted(code)) if code == ErrorCode::Busy => {
-                format!("{server} refused \"{name}\": {}", messages::refusal(code))
-            }
-            Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
-            Some(Outcome::Shrunk) => self.report.shrunk(name.as_str()),
+            Some(Outcome::Refused(code)) => messages::refused(server, name.as_str(), code),
+            Some(Outcome::Lost) => early(SessionEnd::Lost(None), &again),
+            Some(Outcome::Aborted(code)) => early(SessionEnd::Lost(Some(code)), &again),
+            Some(Outcome::CutShort) => early(SessionEnd::Closed, &format!("did the file change there? {again}")),
+            Some(Outcome::Violation) => early(SessionEnd::Violation, &again),
+            None if self.exchange.is_committing() => stopped::while_storing(&title),
+            Some(Outcome::Unconfirmed) => format!("{server} closed without confirming {title}: {again}"),
+            Some(Outcome::Shrunk) => self.report.shrunk(),
             Some(Outcome::StorageFailed(error)) => self.report.storage_failure(transfer, error, self.exchange.error()),
-            Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
-            Some(_) => format!("\"{name}\" was not transferred"),
+            Some(_) | None => self.stopped.clone().unwrap_or_else(|| format!("{title} was not transferred: {again}")),
         })
+    }
+
+    fn how_far(&mut self, now: Instant) -> String {
+        let session = &self.exchange.session;
+        let step = self.contact.connected().map_or(Step::Asking, |connected| step(now, session, &mut connected.link));
+        stopped::text(&format!("\"{}\"", session.name()), &step, |_| self.report.after_stop())
     }
 
     /// What has become of the content after a failure, and what the user can do.
@@ -205,8 +196,8 @@ impl<F: Storage> FileClient<F> {
         match left.filter(|_| session.transfer() == Transfer::Upload) {
             // It ends with its last byte, so that it cannot be stored.
             Some(length) => {
-                let share = u128::from(arrived(session.bytes_done(), session, link)) * 100 / u128::from(length);
-                format!("{share} % were sent, and nothing of it is kept; send it again").into()
+                let sent = arrived(session.bytes_done(), session, link);
+                stopped::unsent(sent, Some(length), self.report.after_stop()).into()
             }
             None => self.report.aftermath(session.transfer()).into(),
         }
@@ -270,7 +261,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
 
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
-            self.stopped = true;
+            self.stopped = Some(self.how_far(now));
             // `cancel` fails only during a commit. The client then waits a little for its end.
             let _ = self.exchange.session.cancel();
             self.pump(now);

@@ -1,6 +1,7 @@
 //! Where a download goes.
 
 use crate::files::Folder;
+use crate::local_failure;
 use crate::messages::error_text;
 use rdt_proto::files::{FilePath, FilePathBox};
 use rdt_proto::ftp::StorageError;
@@ -193,7 +194,7 @@ fn failed(path: &Path, error: &io::Error) -> String {
 }
 
 fn cannot_write(path: &Path, why: &str, advice: &str) -> String {
-    format!("cannot write {} on this machine: {why}: {advice}", path.display())
+    local_failure::cannot_write(&path.display(), why, advice)
 }
 
 /// What the user can do about a failed write.

@@ -1,6 +1,7 @@
 //! Failures of this machine: what happened, where, and what the user can do.
 
 use crate::messages::error_text;
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -27,6 +28,25 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> String {
 /// The same for another reason.
 pub(crate) fn cannot_read_as(path: &Path, why: &str, advice: &str) -> String {
     format!("cannot read {} on this machine: {why}: {advice}", path.display())
+}
+
+/// What is said of a file that became shorter while it was sent.
+pub(crate) const SHRUNK: &str = "the file became shorter while it was read";
+/// What the user can do about a file that was not sent.
+pub(crate) const SEND_AGAIN: &str = "send it again";
+
+/// A file, or the standard input, could not be read to its end.
+pub(crate) fn cannot_send(local: &dyn Display, why: &str, advice: &str) -> String {
+    format!("cannot read {local} on this machine: {why}: it is not stored; {advice}")
+}
+
+/// A file or a folder cannot be written.
+pub(crate) fn cannot_write(local: &dyn Display, why: &str, advice: &str) -> String {
+    format!("cannot write {local} on this machine: {why}: {advice}")
+}
+
+pub(crate) fn cannot_write_output(why: &str) -> String {
+    format!("cannot write to the standard output: {why}: it is incomplete")
 }
 
 /// A system call on a socket has failed for good.

@@ -23,6 +23,7 @@
 //! | `patience` | how long a client tries again while its server is busy |
 //! | `transfer` | the commands `put`, `get` and `ls` |
 //! | `session` | sessions with many requests, of client and server |
+//! | `early_end` | why a connection ended early, for one request and for many |
 //! | `request`, `report` | base mode: runs a client with one request, and reports its result |
 //! | `destination` | where a download goes |
 //! | `folder_copy` | the folders that a download has made |
@@ -69,6 +70,7 @@ mod demo;
 mod destination;
 mod disk;
 mod driver;
+mod early_end;
 mod endpoint;
 mod entropy;
 mod escape;

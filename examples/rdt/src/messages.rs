@@ -6,7 +6,7 @@ use crate::path_pattern;
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
-use rdt_proto::ftp::{ErrorCode, Outcome};
+use rdt_proto::ftp::{ErrorCode, Outcome, Transfer};
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -36,6 +36,22 @@ pub(crate) fn serving(root: &Path, address: &str) {
         Record::Serving { root: root.display().to_string(), address: address.to_string() }.print();
     } else {
         to_stdout(format_args!("serving {} on {address}", root.display()));
+    }
+}
+
+/// The command that makes such a request.
+pub(crate) fn command(transfer: Transfer) -> &'static str {
+    match transfer {
+        Transfer::Upload => "put",
+        Transfer::Download => "get",
+    }
+}
+
+/// The result of a transfer, without its amount: "stored 3 files on 192.0.2.1:6969".
+pub(crate) fn transferred(transfer: Transfer, what: &str, server: impl Display) -> String {
+    match transfer {
+        Transfer::Upload => format!("stored {what} on {server}"),
+        Transfer::Download => format!("received {what} from {server}"),
     }
 }
 

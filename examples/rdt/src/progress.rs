@@ -5,11 +5,10 @@
 
 use crate::common_args::Common;
 use crate::json::{self, Record};
-use crate::messages::to_stderr;
+use crate::messages::{command, to_stderr};
 use crate::observers::Verbosity;
 use crate::progress_line::{PathView, View, fit};
 use crate::rate::Rate;
-use crate::request_line::command;
 use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use rdt_proto::ftp::Transfer;

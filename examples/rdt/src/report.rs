@@ -3,9 +3,10 @@
 use crate::destination::advice;
 use crate::files::Detail;
 use crate::json::{self, Record};
+use crate::local_failure::{SEND_AGAIN, SHRUNK, cannot_send, cannot_write, cannot_write_output};
 use crate::messages::{self, to_stderr, to_stdout};
 use crate::progress::Progress;
-use crate::request_line;
+use crate::session::stopped::{NOTHING_KEPT, OUTPUT_INCOMPLETE};
 use rdt_proto::Duration;
 use rdt_proto::ftp::{StorageError, Transfer};
 use std::net::SocketAddr;
@@ -48,14 +49,11 @@ impl Report {
             return;
         }
         if json::is_chosen() {
-            let (request, file) = (request_line::command(transfer), self.local.path());
+            let (request, file) = (messages::command(transfer), self.local.path());
             let (server, seconds) = (server.to_string(), json::seconds(took));
             return Record::Result { request, name, file, server, bytes, seconds }.print();
         }
-        let what = match transfer {
-            Transfer::Upload => format!("stored \"{name}\" on {server}"),
-            Transfer::Download => format!("received \"{name}\" from {server}"),
-        };
+        let what = messages::transferred(transfer, &format!("\"{name}\""), server);
         let line = format!("{what}: {}", messages::amount(bytes, took));
         match self.local {
             // Nothing but the content goes there.
@@ -73,23 +71,17 @@ impl Report {
         }
     }
 
-    /// The state of the content after a request that was stopped.
-    pub(crate) fn stopped(&self, name: &str) -> String {
-        match &self.local {
-            Local::StandardOutput => {
-                format!("stopped: \"{name}\" was not transferred: the standard output is incomplete")
-            }
-            Local::File(_) | Local::Memory => format!("stopped: \"{name}\" was not transferred"),
+    /// What becomes of the content of a request that is stopped, or was not sent whole.
+    pub(crate) fn after_stop(&self) -> &'static str {
+        match self.local {
+            Local::StandardOutput => OUTPUT_INCOMPLETE,
+            Local::File(_) | Local::Memory => NOTHING_KEPT,
         }
     }
 
     /// The failure of a file that became shorter while it was sent.
-    pub(crate) fn shrunk(&self, name: &str) -> String {
-        let which = match &self.local {
-            Local::File(path) => format!("{} on this machine", path.display()),
-            Local::StandardOutput | Local::Memory => format!("\"{name}\""),
-        };
-        format!("{which} became shorter while it was sent: it is not stored; send it again")
+    pub(crate) fn shrunk(&self) -> String {
+        cannot_send(&self.local.path(), SHRUNK, SEND_AGAIN)
     }
 
     /// A failure of this machine: what it could not do, why, and what the user can do.
@@ -99,15 +91,11 @@ impl Report {
             (Local::File(path), Transfer::Upload) => {
                 // Base mode announces the length first.
                 let has_grown = detail.is_some_and(|detail| detail.has_grown);
-                let advice = if has_grown { "copy it, and send the copy" } else { "send it again" };
-                format!("cannot read {} on this machine: {why}: it is not stored; {advice}", path.display())
+                let advice = if has_grown { "copy it, and send the copy" } else { SEND_AGAIN };
+                cannot_send(&path.display(), &why, advice)
             }
-            (Local::File(path), Transfer::Download) => {
-                format!("cannot write {} on this machine: {why}: {}", path.display(), advice(error))
-            }
-            (Local::StandardOutput, _) => {
-                format!("cannot write to the standard output: {why}: it is incomplete")
-            }
+            (Local::File(path), Transfer::Download) => cannot_write(&path.display(), &why, advice(error)),
+            (Local::StandardOutput, _) => cannot_write_output(&why),
             (Local::Memory, _) => format!("the check of the content failed: {why}"),
         }
     }

@@ -3,10 +3,10 @@
 use crate::json::{self, Record};
 use crate::log::{now_text, object_to_log, to_log};
 use crate::memory_file::is_memory_file;
-use crate::messages::{amount, request_outcome};
+use crate::messages::{amount, command, request_outcome};
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
-use rdt_proto::ftp::{Outcome, Server, Session, Transfer};
+use rdt_proto::ftp::{Outcome, Server, Session};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 
@@ -112,13 +112,5 @@ impl Line {
             0 => format!("{client} {request}: {text}"),
             bytes => format!("{client} {request}: {text}; {}", amount(*bytes, *took)),
         }
-    }
-}
-
-/// The command that makes such a request.
-pub(crate) fn command(transfer: Transfer) -> &'static str {
-    match transfer {
-        Transfer::Upload => "put",
-        Transfer::Download => "get",
     }
 }

@@ -13,7 +13,7 @@ use crate::report::Local;
 use crate::request::{self, Job};
 use crate::server_address::ServerAddress;
 use crate::session::{
-    self, Count, Direction, Done, Get, Item, Items, List, Matching, One, Outcomes, Put, Run, Speech, Wanted, own_name,
+    self, Count, Done, Get, Item, Items, List, Matching, One, Outcomes, Put, Run, Speech, Wanted, own_name,
 };
 use crate::stop::Stop;
 use crate::transfer_args::{GetArgs, ListArgs, PutArgs, PutRequest};
@@ -47,7 +47,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         (_, items) => items.iter().map(Item::one).sum::<Count>().files_or_folders(),
     };
     let in_messages = in_messages(&title, files.len());
-    let mut outcomes = Outcomes::new(Direction::Put, in_messages, is_single, speech(&args.common));
+    let mut outcomes = Outcomes::new(Transfer::Upload, in_messages, is_single, speech(&args.common));
     outcomes.name_place(match (files.as_slice(), items.last(), name) {
         // The folder that the others are in comes last.
         ([_], Some(item), _) if item.is_folder() => Some(format!("\"{}\"", item.path)),
@@ -100,7 +100,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
         let in_messages = in_messages(&title, names.len());
-        let mut outcomes = Outcomes::new(Direction::Get, in_messages, is_single, speech(&args.common));
+        let mut outcomes = Outcomes::new(Transfer::Download, in_messages, is_single, speech(&args.common));
         if needs_folder {
             outcomes.name_place(args.output.as_deref().map(|folder| folder.display().to_string()));
         }

@@ -7,14 +7,12 @@ use super::keep_place::KeepPlace;
 use super::stopped;
 use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
+use crate::early_end::Early;
 use crate::endpoint::{Address, Body, Endpoint, Outgoing};
 use crate::link::Link;
-use crate::messages;
-use crate::network_error::last_error;
 use crate::patience::Patience;
 use crate::progress::{Progress, Step};
 use crate::settings::{self, Settings};
-use rdt_proto::connection::CloseReason;
 use rdt_proto::files::{FileClient, SessionEnd};
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -154,7 +152,7 @@ impl<R: Requests> SessionClient<R> {
         let end = match self.end {
             Some(End::Answered | End::GivenUp) => return None,
             _ if self.was_stopped() && self.exchange.is_committing() => {
-                return Some(format!("stopped while storing {title}: look what is there"));
+                return Some(stopped::while_storing(&title));
             }
             Some(End::Early(end)) => end,
             Some(End::NotConnected) | None => SessionEnd::Lost(None),
@@ -163,34 +161,9 @@ impl<R: Requests> SessionClient<R> {
             return self.stopped.clone();
         }
         let Some(link) = self.contact.link() else { return self.contact.failure(&title, network_error) };
-        let (server, reason) = (link.server(), link.connection.ended());
         let unsent = self.requests.unsent(&self.exchange, link.in_flight());
         let again = unsent.unwrap_or_else(|| self.requests.aftermath().into());
-        Some(match end {
-            SessionEnd::Lost(Some(ErrorCode::Busy)) => {
-                format!("{server} refused {title}: {}", messages::refusal(ErrorCode::Busy))
-            }
-            SessionEnd::Lost(Some(ErrorCode::Cancelled)) => {
-                format!("{server} ended the transfer of {title}: it was stopped there: {again}")
-            }
-            // A limit on the time without progress ends a connection with the same code.
-            SessionEnd::Lost(Some(ErrorCode::Malformed)) => format!(
-                "{server} ended the transfer of {title}: nothing moved for too long, or it did not understand the \
-                 request: {again}"
-            ),
-            SessionEnd::Lost(Some(code)) => format!("{server} ended the transfer of {title} ({code}): {again}"),
-            SessionEnd::Lost(None) if link.is_port_closed() => {
-                format!("lost {server} while transferring {title} (its program has ended): {again}")
-            }
-            SessionEnd::Lost(None) => {
-                let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
-                let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
-                let (reason, network) = (messages::end_reason(reason), last_error(network_error, ("; ", "")));
-                format!("lost {server} while transferring {title} ({reason}{hint}{network}): {again}")
-            }
-            SessionEnd::Closed => format!("{server} closed before the end of {title}: {again}"),
-            SessionEnd::Violation => format!("{server} sent an invalid answer: another version or --profile?"),
-        })
+        Some(Early { title: &title, again: &again, network_error }.text(end, link))
     }
 
     fn advance(&mut self, now: Instant) {

@@ -4,6 +4,7 @@ use super::answer::NotReceived;
 use super::destinations::Destination;
 use crate::destination::advice;
 use crate::files::Blocker;
+use crate::local_failure;
 use crate::path_pattern::PathPattern;
 use crate::shell_words::word;
 use rdt_proto::files::FilePath;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 
 /// This side cannot store it.
 pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageError) -> String {
-    format!("cannot write {} on this machine: {why}: {}", destination.text(), advice(error))
+    local_failure::cannot_write(&destination.text(), why, advice(error))
 }
 
 /// This side has something else in the place of a folder, which it names.
@@ -21,7 +22,7 @@ pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
         Blocker::File => "it is a file, and no folder takes its place",
         Blocker::Link => "it is a link, and is not followed",
     };
-    format!("cannot write {local} on this machine: {why}: give another --output")
+    local_failure::cannot_write(&local, why, "give another --output")
 }
 
 /// The server has something there that is not fetched.
@@ -48,9 +49,7 @@ pub(super) fn not_received(
 ) -> String {
     let local = destination.text();
     match (failure, destination) {
-        (NotReceived::Storage(_, why), Destination::StandardOutput) => {
-            format!("cannot write to the standard output: {why}: it is incomplete")
-        }
+        (NotReceived::Storage(_, why), Destination::StandardOutput) => local_failure::cannot_write_output(&why),
         (NotReceived::Storage(error, why), Destination::File { .. }) => cannot_write(destination, &why, error),
         (NotReceived::Uncertain(why), _) => {
             format!("{local} is stored, but the disk did not confirm it ({why}): fetch it again")

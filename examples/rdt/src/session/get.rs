@@ -22,7 +22,7 @@ use super::failure_text::{not_a_file, not_received};
 use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
-use super::stopped::after_stop;
+use super::stopped::{OUTPUT_INCOMPLETE, after_stop};
 use super::wanted::{Local, Wanted};
 use crate::destination::Here;
 use crate::disk::Call;
@@ -359,7 +359,7 @@ impl Requests for Get {
     fn after_stop(&self, exchange: &ClientExchange, done: u64) -> &'static str {
         let is_part = |announced: destinations::Announced| announced.length.is_some_and(|length| length > BLOCK_BYTES);
         if self.outcomes.has_content_on_stdout() {
-            return ": the standard output is incomplete";
+            return OUTPUT_INCOMPLETE;
         }
         // The same command skips what is there of a folder with a record.
         let goes_on = self.copies.len() == self.names;

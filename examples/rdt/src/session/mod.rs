@@ -49,7 +49,7 @@ mod send;
 mod sending;
 mod skip;
 mod source;
-mod stopped;
+pub(crate) mod stopped;
 mod unread;
 mod wanted;
 
@@ -63,7 +63,7 @@ pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
-pub(crate) use outcome::{Direction, Outcomes, Speech};
+pub(crate) use outcome::{Outcomes, Speech};
 pub(crate) use place::Place;
 pub(crate) use put::{Item, Put};
 pub(crate) use receiving::RecvFile;

@@ -6,17 +6,11 @@ use crate::json::{self, Record};
 use crate::messages::{self, it_or_them, to_stderr, to_stdout, was_or_were};
 use rdt_proto::Duration;
 use rdt_proto::files::FilePath;
+use rdt_proto::ftp::Transfer;
 use std::net::SocketAddr;
 
 /// The number of failures that are shown one by one.
 const SHOWN: usize = 20;
-
-/// The direction of all requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Put,
-    Get,
-}
 
 /// What is printed besides failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +24,7 @@ pub(crate) enum Speech {
 
 #[derive(Clone)]
 pub(crate) struct Outcomes {
-    direction: Direction,
+    transfer: Transfer,
     /// What the user calls all of it.
     title: String,
     /// Whether there is one request, whose outcome is that of the command.
@@ -70,9 +64,9 @@ pub(crate) struct Transferred<'a> {
 }
 
 impl Outcomes {
-    pub(crate) fn new(direction: Direction, title: String, is_single: bool, speech: Speech) -> Self {
+    pub(crate) fn new(transfer: Transfer, title: String, is_single: bool, speech: Speech) -> Self {
         Self {
-            direction,
+            transfer,
             title,
             is_single,
             speech,
@@ -154,17 +148,14 @@ impl Outcomes {
             return;
         }
         if json::is_chosen() {
-            let (request, name) = (self.direction.command(), path.as_str());
+            let (request, name) = (messages::command(self.transfer), path.as_str());
             let (server, seconds) = (server.to_string(), json::seconds(took));
             return Record::Result { request, name, file: local, server, bytes: length, seconds }.print();
         }
         if !self.is_single {
             return;
         }
-        let what = match self.direction {
-            Direction::Put => format!("stored \"{path}\" on {server}"),
-            Direction::Get => format!("received \"{path}\" from {server}"),
-        };
+        let what = messages::transferred(self.transfer, &format!("\"{path}\""), server);
         self.print(&format!("{what}: {}", messages::amount(length - offset.min(length), took)));
     }
 
@@ -188,7 +179,7 @@ impl Outcomes {
     pub(crate) fn skip(&mut self, path: FilePath<'_>) {
         self.skipped += 1;
         if self.announces() && json::is_chosen() {
-            Record::Skipped { request: self.direction.command(), name: path.as_str() }.print();
+            Record::Skipped { request: messages::command(self.transfer), name: path.as_str() }.print();
         } else if self.announces() && self.is_single {
             self.print(&format!("\"{path}\" is the same on both sides already"));
         }
@@ -236,7 +227,7 @@ impl Outcomes {
             self.failed += left;
             self.explained = left;
         } else {
-            let (again, them) = (self.direction.verb(), it_or_them(left.total()));
+            let (again, them) = (verb(self.transfer), it_or_them(left.total()));
             self.leave_out(left, format!("nothing came of {left}: {again} {them} again"));
         }
     }
@@ -249,11 +240,11 @@ impl Outcomes {
     fn left_at_end(&self, left: Count, server: SocketAddr) -> String {
         let what = if self.is_single { self.title.clone() } else { left.to_string() };
         let (were, them) = (was_or_were(left.total()), it_or_them(left.total()));
-        let sent = match self.direction {
-            Direction::Put => "sent",
-            Direction::Get => "fetched",
+        let sent = match self.transfer {
+            Transfer::Upload => "sent",
+            Transfer::Download => "fetched",
         };
-        let send = self.direction.verb();
+        let send = verb(self.transfer);
         format!("{server} is ending before {what} {were} {sent}: {send} {them} again later")
     }
 
@@ -265,7 +256,7 @@ impl Outcomes {
         }
         let server = self.server.map_or(String::new(), |server| server.to_string());
         if self.announces() && json::is_chosen() {
-            let request = self.direction.command();
+            let request = messages::command(self.transfer);
             let (Count { files, folders, .. }, skipped, failed) = (self.done, self.skipped, self.failed.total());
             let (bytes, seconds) = (self.bytes, json::seconds(took));
             Record::Sum { request, files, folders, skipped, failed, bytes, seconds }.print();
@@ -275,10 +266,7 @@ impl Outcomes {
                 0 => String::new(),
                 _ => format!(": {}", messages::amount(self.bytes, took)),
             };
-            let what = match self.direction {
-                Direction::Put => format!("stored {files} on {server}"),
-                Direction::Get => format!("received {files} from {server}"),
-            };
+            let what = messages::transferred(self.transfer, &files, server);
             let skipped = match self.skipped {
                 0 => String::new(),
                 skipped => format!("; {skipped} {} the same already", was_or_were(skipped)),
@@ -297,20 +285,11 @@ impl Outcomes {
     }
 }
 
-impl Direction {
-    /// What the user does again.
-    fn verb(self) -> &'static str {
-        match self {
-            Self::Put => "send",
-            Self::Get => "get",
-        }
-    }
-
-    pub(crate) fn command(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-        }
+/// What the user does again.
+fn verb(transfer: Transfer) -> &'static str {
+    match transfer {
+        Transfer::Upload => "send",
+        Transfer::Download => "get",
     }
 }
 
@@ -318,8 +297,8 @@ impl Direction {
 mod tests {
     use super::*;
 
-    fn outcomes(direction: Direction, title: &str, is_single: bool) -> Outcomes {
-        Outcomes::new(direction, title.into(), is_single, Speech::Nothing)
+    fn outcomes(transfer: Transfer, title: &str, is_single: bool) -> Outcomes {
+        Outcomes::new(transfer, title.into(), is_single, Speech::Nothing)
     }
 
     /// Regression: "is ending before 1 file: send the rest again later", also of the only file.
@@ -327,11 +306,11 @@ mod tests {
     fn what_a_server_that_ends_leaves_out_has_a_name_or_a_number() {
         let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
         let left = Count { files: 2, folders: 1, patterns: 0 };
-        let mut single = outcomes(Direction::Put, "\"a\"", true);
+        let mut single = outcomes(Transfer::Upload, "\"a\"", true);
         single.leave_out_at_end(One::File.into(), server);
         let expected = "192.0.2.1:6969 is ending before \"a\" was sent: send it again later";
         assert_eq!(single.finish(Duration::ZERO), Err(expected.into()));
-        let mut many = outcomes(Direction::Get, "3 names", false);
+        let mut many = outcomes(Transfer::Download, "3 names", false);
         let expected = "192.0.2.1:6969 is ending before 2 files and 1 folder were fetched: get them again later";
         assert_eq!(many.left_at_end(left, server), expected);
         let expected = "192.0.2.1:6969 is ending before 1 file was fetched: get it again later";
@@ -344,7 +323,7 @@ mod tests {
     /// Regression: a pattern counted as a file.
     #[test]
     fn each_kind_of_failure_has_its_own_number() {
-        let mut many = outcomes(Direction::Get, "4 names", false);
+        let mut many = outcomes(Transfer::Download, "4 names", false);
         many.match_pattern();
         [One::File, One::Folder, One::Pattern].into_iter().for_each(|one| many.fail(one, format!("{one:?}")));
         let expected = "1 of 1 file, 1 of 1 folder and 1 of 2 patterns were not transferred";
@@ -354,15 +333,15 @@ mod tests {
     #[test]
     fn what_the_end_of_the_connection_leaves_open_counts() {
         let left = Count { files: 2, folders: 1, patterns: 0 };
-        let mut many = outcomes(Direction::Get, "2 names", false);
+        let mut many = outcomes(Transfer::Download, "2 names", false);
         many.leave_out_unanswered(left, true);
         assert_eq!(many.finish(Duration::ZERO), Ok(()), "the end of the connection says all");
-        let mut many = outcomes(Direction::Get, "2 names", false);
+        let mut many = outcomes(Transfer::Download, "2 names", false);
         many.match_pattern();
         many.leave_out_unanswered(left, true);
         let expected = "2 of 2 files and 1 of 1 folder were not transferred";
         assert_eq!((many.finish(Duration::ZERO), many.shown.len()), (Err(expected.into()), 0));
-        let mut single = outcomes(Direction::Get, "\"a\"", true);
+        let mut single = outcomes(Transfer::Download, "\"a\"", true);
         single.leave_out_unanswered(One::File.into(), true);
         assert_eq!((single.finish(Duration::ZERO), single.has_failed()), (Ok(()), true));
         single.leave_out_unanswered(One::File.into(), false);

@@ -23,6 +23,7 @@ use super::skip::Skip;
 use super::source::Source;
 use super::stopped::{after_stop, unsent};
 use crate::files::Detail;
+use crate::local_failure::{SEND_AGAIN, cannot_send};
 use crate::messages;
 use crate::progress::Step;
 use crate::progress_line::PathView;
@@ -32,7 +33,7 @@ use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
-use taken::{Taken, Verdict};
+use taken::{Conclusion, Taken};
 
 /// A file to send.
 #[derive(Clone, Debug)]
@@ -150,8 +151,8 @@ impl Put {
     fn handle_taken(&mut self, exchange: &ClientExchange, number: u32, there: Option<FileKind>, server: SocketAddr) {
         match self.taken.answer(number, there) {
             None => {}
-            Some(Verdict::Taken(why)) => self.fail_taken(server, why),
-            Some(Verdict::SendAgain(item)) => self.send_from_start(exchange, item),
+            Some(Conclusion::Taken(why)) => self.fail_taken(server, why),
+            Some(Conclusion::SendAgain(item)) => self.send_from_start(exchange, item),
         }
     }
 
@@ -255,9 +256,9 @@ impl Requests for Put {
                     let advice = if has_grown {
                         "send what it has at that time: rdt put - HOST --name NAME < FILE"
                     } else {
-                        "send it again"
+                        SEND_AGAIN
                     };
-                    let why = format!("cannot read {source} on this machine: {text}: it is not stored; {advice}");
+                    let why = cannot_send(&source, &text, advice);
                     self.outcomes.fail(sent.item.one(), why);
                 }
             }

@@ -6,22 +6,34 @@ use crate::progress::Step;
 use indicatif::HumanBytes;
 use rdt_proto::files::BLOCK_BYTES;
 
+/// What becomes of content of which no part is kept.
+pub(crate) const NOTHING_KEPT: &str = ", and nothing of it is kept";
+/// What has become of the standard output.
+pub(crate) const OUTPUT_INCOMPLETE: &str = ": the standard output is incomplete";
+
 /// How far the transfer has come. `after` says what becomes of that, and what the user can do.
-pub(super) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static str) -> String {
+pub(crate) fn text(title: &str, step: &Step, after: impl FnOnce(u64) -> &'static str) -> String {
     match *step {
         Step::Transferring { done: done @ 1.., total, .. } => {
             let of = total.map_or(String::new(), |total| format!(" of {}", HumanBytes(total)));
             format!("stopped: {}{of} of {title} were transferred{}", HumanBytes(done), after(done))
         }
         Step::Storing { total } => {
-            format!("stopped: {} of {title} were transferred, and perhaps stored{}", HumanBytes(total), after(total))
+            // What is not stored may not be kept.
+            let after = Some(after(total)).filter(|after| after.starts_with(':')).unwrap_or_default();
+            format!("stopped: {} of {title} were transferred, and perhaps stored{after}", HumanBytes(total))
         }
         Step::Asking | Step::Transferring { .. } => format!("stopped: nothing of {title} was transferred{}", after(0)),
     }
 }
 
+/// The user has stopped a client whose file takes its name.
+pub(crate) fn while_storing(title: &str) -> String {
+    format!("stopped while storing {title}: look what is there")
+}
+
 /// How much was sent of content that cannot be stored, since its end did not leave. `after` says what becomes of that.
-pub(super) fn unsent(done: u64, total: Option<u64>, after: &str) -> String {
+pub(crate) fn unsent(done: u64, total: Option<u64>, after: &str) -> String {
     // What goes on says so.
     let again = if after.starts_with(':') { "" } else { "; send it again" };
     match total {
@@ -36,7 +48,7 @@ pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bo
     match (outcomes.is_single(), skip) {
         (_, _) if done == 0 => "",
         (true, _) if is_part && done >= BLOCK_BYTES => ": the same command goes on",
-        (true, _) => ", and nothing of it is kept",
+        (true, _) => NOTHING_KEPT,
         (false, Skip::Nothing) => ": the same command with --update goes on",
         (false, Skip::SameTime | Skip::SameContent) => ": the same command goes on",
     }

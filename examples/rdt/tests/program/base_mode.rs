@@ -45,7 +45,7 @@ fn a_file_overwritten_while_it_is_served_is_no_success() {
     client.expect_progress();
     let file = fs::OpenOptions::new().write(true).open(place.server("a")).unwrap();
     file.write_all_at(b"other", (8 << 20) - 5).unwrap();
-    client.expect_end(1, "closed before the end of \"a\" (did the file change there?)");
+    client.expect_end(1, "closed before the end of \"a\": did the file change there? nothing was kept; try again");
     server.running.expect("the file changed while it was read");
     assert!(!place.client("a").exists());
 }
@@ -103,12 +103,12 @@ fn an_interrupted_transfer_leaves_nothing() {
     let mut put = place.put(&place.client("up"), &server.address, &slow());
     put.expect_progress();
     put.interrupt();
-    put.expect_end(130, "stopped: \"up\" was not transferred");
+    put.expect_end(130, "of 8.00 MiB of \"up\" were transferred, and nothing of it is kept");
     server.running.expect("cancelled by the client");
     let mut get = place.get("down", &server.address, &slow());
     get.expect_progress();
     get.interrupt();
-    get.expect_end(130, "stopped: \"down\" was not transferred");
+    get.expect_end(130, "of 8.00 MiB of \"down\" were transferred, and nothing of it is kept");
     let all = |folder| fs::read_dir(folder).unwrap().count();
     assert_eq!([all(place.server("")), all(place.client(""))], [1, 1], "the files that were there");
 }

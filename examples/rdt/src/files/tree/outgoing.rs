@@ -5,7 +5,7 @@ use super::block_tree::{BlockTree, block_value, common_border, hash};
 use super::remembered::{LEAST, Remembered, Values};
 use super::saving::{Saving, changed};
 use super::{Tree, attributes};
-use crate::local_failure::{cannot_read, cannot_read_as};
+use crate::local_failure::{SHRUNK, cannot_read, cannot_read_as};
 use blake3::hazmat::ChainingValue;
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::{BLOCK_BYTES, Digest, FileKind, FilePath, Metadata, Peaks};
@@ -175,7 +175,7 @@ impl Outgoing {
     /// The digest of the whole content. Fails unless all of it was read, and if the file changed since it was opened.
     pub(crate) fn digest(&mut self) -> io::Result<Digest> {
         if self.hashed.len() != self.length {
-            return Err(io::Error::other("the file became shorter while it was read"));
+            return Err(io::Error::other(SHRUNK));
         }
         let digest = self.hashed.digest();
         if let Content::File(file) = &self.content {

@@ -4,6 +4,7 @@ use super::{Get, Open, Pending};
 use crate::destination::{Here, Request};
 use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
+use crate::local_failure::cannot_write;
 use crate::messages::refused;
 use crate::session::client::ClientExchange;
 use crate::session::count::One;
@@ -86,11 +87,8 @@ impl Get {
             }
             Some(code) => self.fail(&wanted, refused(server, &wanted.path, code)),
             None if wanted.here == Here::Folder => {
-                let local = wanted.destination.text();
                 let request = if self.names == 1 { Request::One } else { Request::Several };
-                let advice = request.advice();
-                let why = format!("cannot write {local} on this machine: it is a folder: {advice}");
-                self.fail(&wanted, why);
+                self.fail(&wanted, cannot_write(&wanted.destination.text(), "it is a folder", request.advice()));
             }
             // Now it is known whether this side has the same.
             None => {

@@ -3,11 +3,12 @@
 use super::super::committer::Committer;
 use super::super::destinations::{Destination, Destinations};
 use super::super::exchange::SessionExchange;
-use super::super::outcome::{Direction, Speech};
+use super::super::outcome::Speech;
 use super::*;
 use crate::disk::Disk;
 use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
 use rdt_proto::files::{FileKind, FilePath, Metadata};
+use rdt_proto::ftp::Transfer;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
     let folder =
         Wanted { path: path("a/tree"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
     let mut get =
-        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, Speech::Nothing));
+        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
     for (name, kind) in entries {
         let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
         get.want(&folder, entry, SERVER);
@@ -105,7 +106,7 @@ fn an_entry_with_too_long_a_path_here_fails_alone() {
     let folder =
         Wanted { path: path("a/t"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
     let mut get =
-        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Direction::Get, "x".into(), false, Speech::Nothing));
+        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
     for name in [&*long, "a/t/short"] {
         let entry =
             EntryBuf { kind: FileKind::File, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };

@@ -43,7 +43,7 @@ pub(super) struct Why {
 }
 
 /// What follows from the look at a path.
-pub(super) enum Verdict {
+pub(super) enum Conclusion {
     Taken(Why),
     /// Nothing there explains the refusal.
     SendAgain(Item),
@@ -102,7 +102,7 @@ impl Taken {
 
     /// Takes the answer to a STAT: what has the name, if that is known. Returns what follows. If nothing does yet, the
     /// folder above is looked at.
-    pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<Verdict> {
+    pub(super) fn answer(&mut self, number: u32, there: Option<FileKind>) -> Option<Conclusion> {
         let Asking { item, path } = self.asked.remove(&number)?;
         let (one, is_own) = (item.one(), path == item.path);
         let text = match there {
@@ -111,7 +111,7 @@ impl Taken {
                     self.waiting.push_back(Asking { item, path: above.into() });
                     return None;
                 }
-                None if self.may_send_again(&item) => return Some(Verdict::SendAgain(item)),
+                None if self.may_send_again(&item) => return Some(Conclusion::SendAgain(item)),
                 None => refusal(ErrorCode::Exists),
             },
             Some(FileKind::Folder) if is_own && !item.is_folder() => {
@@ -119,24 +119,24 @@ impl Taken {
                 let inside =
                     if is_named { format!(", or \"{}/\" to store it in there", path.as_path()) } else { String::new() };
                 let text = format!("{FOLDER}{inside}").into();
-                return Some(Verdict::Taken(Why { one, path, text }));
+                return Some(Conclusion::Taken(Why { one, path, text }));
             }
             Some(FileKind::File) if is_own && !item.is_folder() => {
                 if !self.replaces_none && self.may_send_again(&item) {
-                    return Some(Verdict::SendAgain(item));
+                    return Some(Conclusion::SendAgain(item));
                 }
                 self.replaces_none |= self.sent_again.contains(&item.path);
                 if self.replaces_none { KEPT } else { refusal(ErrorCode::Exists) }
             }
             Some(FileKind::File) => {
                 self.blockers.insert(path.to_string().into());
-                return Some(Verdict::Taken(Why { one, path, text: FILE.into() }));
+                return Some(Conclusion::Taken(Why { one, path, text: FILE.into() }));
             }
             // A folder replaces a folder, and what lies in one is stored.
-            Some(FileKind::Folder) if self.may_send_again(&item) => return Some(Verdict::SendAgain(item)),
+            Some(FileKind::Folder) if self.may_send_again(&item) => return Some(Conclusion::SendAgain(item)),
             Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
         };
-        Some(Verdict::Taken(Why { one, path: item.path, text: text.into() }))
+        Some(Conclusion::Taken(Why { one, path: item.path, text: text.into() }))
     }
 
     /// Whether to send a file once more. What a pipe has given is gone.
@@ -168,8 +168,8 @@ mod tests {
             let asking = taken.waiting.pop_front().unwrap();
             taken.asked.insert(7, asking);
             match taken.answer(7, Some(*kind)) {
-                Some(Verdict::Taken(why)) => return Some(why.text.into()),
-                Some(Verdict::SendAgain(_)) => return None,
+                Some(Conclusion::Taken(why)) => return Some(why.text.into()),
+                Some(Conclusion::SendAgain(_)) => return None,
                 None => {}
             }
         }
