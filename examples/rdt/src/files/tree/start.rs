@@ -33,7 +33,12 @@ impl Start {
     ) -> io::Result<Self> {
         if want.offset > 0 {
             // What this goes on with may have been completed meanwhile, and has no name yet.
-            tree.parts().wait_for_sealed(&Key::of(place.path()), tree.rules().wait_for_names);
+            let key = Key::of(place.path());
+            tree.parts().wait_for_sealed(&key, tree.rules().wait_for_names);
+            if tree.parts().is_sealed(&key) {
+                // What has the name is replaced in a moment, and is not what this goes on with.
+                return Err(Gone.into());
+            }
         }
         let Some(part) = take_part(tree, place, want) else {
             let prefix = prefix_of_file(tree, want)?;

@@ -156,6 +156,23 @@ fn content_that_is_complete_meanwhile_is_gone_on_with_once_it_has_its_name() {
     assert!(place.read("a") == content);
 }
 
+/// Regression: where no more requests may wait for the name, one went on with the file that the complete part was about to
+/// replace, and all of it was refused in the end as if it had not arrived as it was sent.
+#[test]
+fn content_that_has_no_name_in_time_is_gone() {
+    let [old, new] = [vec![7; 6 * BLOCK], content(6 * BLOCK)];
+    let place = Place::with(TreeRules { wait_for_names: Duration::ZERO, ..TreeRules::default() });
+    place.write("a", &old);
+    let sealed = place.sealed(&want("a", &new), &new);
+    let goes_on = || place.tree.create(&Wanted { offset: 4 * BLOCK as u64, ..want("a", &new) }, None);
+    assert_eq!(storage_error_of(goes_on()), StorageError::PrefixGone);
+    commit(vec![sealed]).pop().unwrap().unwrap();
+    let mut incoming = goes_on().unwrap();
+    incoming.write(&new[4 * BLOCK..]).unwrap();
+    commit(vec![incoming.seal(Some(digest(&new))).unwrap()]).pop().unwrap().unwrap();
+    assert!(place.read("a") == new);
+}
+
 #[test]
 fn a_file_gives_its_unchanged_blocks_to_the_next_one() {
     let mut content = content(6 * BLOCK);
