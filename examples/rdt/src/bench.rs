@@ -4,6 +4,9 @@
 //! A bulk transfer runs on a thread of its own, with its own socket. Meanwhile other threads make small requests, each on
 //! a new connection. The server must allow it: see [`memory_file`].
 
+mod meter;
+mod times;
+
 use crate::attempts::Attempts;
 use crate::binding;
 use crate::client::FileClient;
@@ -14,7 +17,7 @@ use crate::json::{self, Record};
 use crate::local_failure::of_network;
 use crate::loss::Loss;
 use crate::memory_file;
-use crate::messages::{counted, to_stderr, to_stdout};
+use crate::messages::{to_stderr, to_stdout};
 use crate::numbers::within;
 use crate::patience::Patience;
 use crate::progress::Progress;
@@ -22,15 +25,16 @@ use crate::report::{Local, Report};
 use crate::server_address::ServerAddress;
 use crate::settings::{AnyStorage, Settings};
 use crate::stop::{INTERRUPTED, Stop};
+use meter::Meter;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, Client, ClientConfig, ErrorCode, Outcome, StorageError};
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use times::Times;
 
 /// The length that a bulk transfer announces: the most that a server takes by default.
 const BULK: u64 = 1 << 40;
@@ -40,12 +44,6 @@ const THREADS: u32 = 12;
 /// The interval of small requests. More than a hundred a second would exceed the quota of a host (`--per-host`), in which
 /// an ended connection counts for a second.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// The part of a bulk transfer that does not count, because its window still grows.
-const WARM_UP: f64 = 0.2;
-
-/// The number of bytes between two readings of the clock, which cost as much as a body.
-const CLOCK_BYTES: u64 = 64 << 10;
-
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
     /// The server, which must run with --bench: host or host:port
@@ -94,7 +92,7 @@ enum Direction {
 /// The rate of a bulk transfer in bytes a second, and the small requests beside it.
 struct Beside {
     rate: u64,
-    requests: Requests,
+    requests: Times,
 }
 
 struct Bench<'b> {
@@ -105,7 +103,7 @@ struct Bench<'b> {
 }
 
 impl Bench<'_> {
-    fn measure(&self) -> Result<(Requests, Beside, Beside), String> {
+    fn measure(&self) -> Result<(Times, Beside, Beside), String> {
         self.announce("alone");
         let idle = self.requests(|| false)?;
         Ok((idle, self.beside(Direction::Up)?, self.beside(Direction::Down)?))
@@ -154,7 +152,7 @@ impl Bench<'_> {
     }
 
     /// Makes small requests until the time is over, or `ended`.
-    fn requests(&self, ended: impl Fn() -> bool + Sync) -> Result<Requests, String> {
+    fn requests(&self, ended: impl Fn() -> bool + Sync) -> Result<Times, String> {
         let (start, ended) = (Instant::now(), &ended);
         let end = start + Duration::from_secs(self.args.seconds);
         let times: Result<Vec<_>, String> = thread::scope(|scope| {
@@ -163,9 +161,7 @@ impl Bench<'_> {
                 threads.map(|first| scope.spawn(move || self.some_requests(first, end, ended))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a thread failed".into()))).collect()
         });
-        let mut times = times?.concat();
-        times.sort_unstable();
-        Ok(Requests(times))
+        Ok(Times::new(times?.concat()))
     }
 
     /// The share of one thread, which begins at `next`. Returns the times of its requests in microseconds.
@@ -219,70 +215,6 @@ impl Bench<'_> {
     }
 }
 
-/// Counts the bytes of a bulk transfer from the end of its warm-up to its last data.
-///
-/// The difference leaves out what waits in buffers: it is about the same at both ends of the time.
-struct Meter {
-    start: Instant,
-    warm_up: Duration,
-    end: Duration,
-    is_warm: AtomicBool,
-    bytes: AtomicU64,
-    first: AtomicU64,
-    first_us: AtomicU64,
-    last: AtomicU64,
-    last_us: AtomicU64,
-}
-
-impl Meter {
-    fn new(seconds: u64) -> Self {
-        let end = Duration::from_secs(seconds);
-        Self {
-            start: Instant::now(),
-            warm_up: end.mul_f64(WARM_UP),
-            end,
-            is_warm: AtomicBool::new(false),
-            bytes: AtomicU64::new(0),
-            first: AtomicU64::new(0),
-            first_us: AtomicU64::new(0),
-            last: AtomicU64::new(0),
-            last_us: AtomicU64::new(0),
-        }
-    }
-
-    /// Only one thread calls this.
-    fn count(&self, len: usize) {
-        let before = self.bytes.fetch_add(len as u64, Ordering::Relaxed);
-        let bytes = before + len as u64;
-        if before / CLOCK_BYTES == bytes / CLOCK_BYTES {
-            return;
-        }
-        let now = self.start.elapsed();
-        if now < self.warm_up || now > self.end {
-            return;
-        }
-        let us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        if !self.is_warm.swap(true, Ordering::Relaxed) {
-            self.first.store(bytes, Ordering::Relaxed);
-            self.first_us.store(us, Ordering::Relaxed);
-        }
-        self.last.store(bytes, Ordering::Relaxed);
-        self.last_us.store(us, Ordering::Relaxed);
-    }
-
-    /// Whether data came at two different times.
-    fn is_measured(&self) -> bool {
-        self.last_us.load(Ordering::Relaxed) > self.first_us.load(Ordering::Relaxed)
-    }
-
-    /// The rate in bytes a second.
-    fn rate(&self) -> u64 {
-        let of = |first: &AtomicU64, last: &AtomicU64| last.load(Ordering::Relaxed) - first.load(Ordering::Relaxed);
-        let (bytes, us) = (of(&self.first, &self.last), of(&self.first_us, &self.last_us).max(1));
-        u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(us)).unwrap_or(u64::MAX)
-    }
-}
-
 /// Content that is made up, or dropped. A bulk transfer has a meter.
 struct Content {
     meter: Option<Arc<Meter>>,
@@ -324,30 +256,6 @@ impl Storage for Content {
     fn finish(&mut self) {}
 }
 
-/// The times of small requests in microseconds, sorted.
-struct Requests(Vec<u64>);
-
-impl Requests {
-    /// The time that this percentage of the requests did not exceed.
-    fn percentile(&self, percent: usize) -> u64 {
-        let rank = (self.0.len() * percent).div_ceil(100).max(1);
-        self.0.get(rank - 1).copied().unwrap_or(0)
-    }
-
-    fn object(&self) -> json::Requests {
-        let seconds = |percent| json::seconds(rdt_proto::Duration::from_micros(self.percentile(percent)));
-        json::Requests { count: self.0.len(), median: seconds(50), percentile_99: seconds(99), most: seconds(100) }
-    }
-
-    fn text(&self) -> String {
-        let ms = |percent| {
-            let us = self.percentile(percent);
-            format!("{}.{:02}", us / 1_000, us % 1_000 / 10)
-        };
-        format!("median {}, 99 % {}, most {} ({})", ms(50), ms(99), ms(100), counted(self.0.len() as u64, "request"))
-    }
-}
-
 /// Formats a rate: "1.25 Gbit/s".
 fn rate_text(bytes: u64) -> String {
     let bits = bytes.saturating_mul(8);
@@ -364,30 +272,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_times_that_occurred() {
-        let requests = Requests((1..=200).collect());
-        assert_eq!([50, 99, 100].map(|percent| requests.percentile(percent)), [100, 198, 200]);
-        assert_eq!(Requests(vec![7]).percentile(99), 7);
-        assert_eq!(Requests(Vec::new()).percentile(99), 0);
-    }
-
-    #[test]
     fn rates_have_the_unit_that_fits() {
         let texts = [1_250, 125_000, 156_250_000].map(rate_text);
         assert_eq!(texts, ["10.00 kbit/s", "1.00 Mbit/s", "1.25 Gbit/s"]);
-    }
-
-    #[test]
-    fn the_warm_up_does_not_count() {
-        let mut meter = Meter::new(10);
-        let mut count = |seconds: f64, len| {
-            meter.start = Instant::now().checked_sub(Duration::from_secs_f64(seconds)).unwrap();
-            meter.count(len);
-        };
-        count(0.5, 1_000_000_000);
-        count(3.0, 1_000_000);
-        count(7.0, 4_000_000);
-        count(11.0, 1_000_000_000);
-        assert!(meter.is_measured() && (990_000..=1_000_000).contains(&meter.rate()), "{}", meter.rate());
     }
 }

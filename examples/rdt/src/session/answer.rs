@@ -1,7 +1,7 @@
 //! The answers to the requests of a client, with everything that they refer to.
 
 use super::client::ClientExchange;
-use super::exchange::Failure;
+use super::ended::Failure;
 use crate::files::{Detail, EntryBuf, StatusBuf};
 use rdt_proto::files::{self, SessionEnd, SessionEvent};
 use rdt_proto::ftp::{ErrorCode, StorageError};

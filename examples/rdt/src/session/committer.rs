@@ -9,9 +9,12 @@
 //! One thread finishes files while another flushes those before them. So a single file waits for nothing, and the more
 //! files arrive, the more of them share a flush.
 
+mod queue;
+
 use super::content::{Complete, NotStored, Stored};
-use crate::disk::{Call, Disk, Promise, Work};
-use crate::files::{self, Sealed};
+use crate::disk::{Call, Disk, Work};
+use crate::files;
+use queue::{Counted, Queue, Step, Waiting, Whole};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,77 +25,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LARGE: u64 = 1 << 20;
 /// The bytes of files that are not yet durable, of all clients, beyond which each client has one at a time.
 const MOST_BYTES: u64 = 64 << 20;
-/// The largest number of files that share a flush. They are open meanwhile, and as many that wait for the next one.
-const MOST: usize = 256;
-
 /// The files of one event loop that are to become durable. Its clients share it.
 #[derive(Clone, Default)]
 pub(crate) struct Committer {
     queue: Arc<Mutex<Queue>>,
     /// The bytes of the files that are not yet durable.
     bytes: Arc<AtomicU64>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    whole: Vec<Whole>,
-    /// A job is on its way to a thread.
-    is_called: bool,
-    /// A thread finishes files.
-    is_finishing: bool,
-    /// A thread flushes files.
-    is_flushing: bool,
-}
-
-struct Waiting {
-    finish: Finish,
-    promise: Promise<Stored>,
-    counted: Counted,
-}
-
-/// A file that only has to be flushed.
-struct Whole {
-    file: Sealed,
-    promise: Promise<Stored>,
-    counted: Counted,
-}
-
-/// What a thread does next.
-enum Step {
-    Finish(Vec<Waiting>),
-    Flush(Vec<Whole>),
-}
-
-impl Queue {
-    fn has_room(&self) -> bool {
-        self.whole.len() < MOST
-    }
-
-    /// What is to be done and no other thread does. What is whole is flushed before more is finished: another thread can
-    /// do that meanwhile.
-    fn next(&mut self) -> Option<Step> {
-        if !self.is_flushing && !self.whole.is_empty() {
-            self.is_flushing = true;
-            return Some(Step::Flush(std::mem::take(&mut self.whole)));
-        }
-        if !self.is_finishing && !self.waiting.is_empty() && self.has_room() {
-            self.is_finishing = true;
-            let count = self.waiting.len().min(MOST - self.whole.len());
-            let rest = self.waiting.split_off(count);
-            return Some(Step::Finish(std::mem::replace(&mut self.waiting, rest)));
-        }
-        None
-    }
-}
-
-/// Bytes that count until this is dropped.
-struct Counted(Arc<AtomicU64>, u64);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
 }
 
 type Finish = Box<dyn FnOnce() -> Result<Complete, NotStored> + Send>;
@@ -112,8 +50,7 @@ impl Committer {
     pub(crate) fn submit(&self, disk: &Disk, ending: Ending) -> Call<Stored> {
         let Ending { finish, bytes, may_wait } = ending;
         let (promise, call) = disk.promise();
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let waiting = Waiting { finish, promise, counted: Counted(self.bytes.clone(), bytes) };
+        let waiting = Waiting { finish, promise, counted: Counted::new(&self.bytes, bytes) };
         if bytes >= LARGE || may_wait {
             disk.run(Work::Flush, move || flush_all(finish_each(vec![waiting])));
             return call;

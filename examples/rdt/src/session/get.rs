@@ -7,6 +7,7 @@
 //! ```
 
 mod folder;
+mod left;
 mod lookup;
 mod lost;
 mod matching;
@@ -15,9 +16,9 @@ pub(crate) use matching::Matching;
 
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
-use super::count::{Count, One};
-use super::destinations::{self, Destination};
-use super::exchange::Failure;
+use super::count::One;
+use super::destinations;
+use super::ended::Failure;
 use super::failure_text::{not_a_file, not_received};
 use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
@@ -31,9 +32,9 @@ use crate::folder_copy::FolderCopy;
 use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
+use rdt_proto::Instant;
 use rdt_proto::files::{BLOCK_BYTES, FilePathBox};
 use rdt_proto::ftp::{ErrorCode, StorageError};
-use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -155,20 +156,6 @@ impl Get {
         self
     }
 
-    /// Prints the sum. Returns the failure of the command. `is_explained`: a line says why requests are not answered.
-    pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
-        // A connection that this side has ended leaves some as well.
-        let open: Vec<_> = self.open.drain().map(|(_, open)| open).collect();
-        let mut left = self.take_rest();
-        left += open.into_iter().map(|open| self.give_up_open(&open)).sum::<Count>();
-        left += Count::of_folders(self.folders.take_unmade());
-        self.outcomes.leave_out_unanswered(left, is_explained);
-        if !self.outcomes.has_failed() {
-            self.copies.iter().for_each(FolderCopy::complete);
-        }
-        self.outcomes.finish(took)
-    }
-
     fn explain(&mut self, exchange: &mut ClientExchange) {
         exchange.place.take_notes().into_iter().for_each(|note| self.outcomes.explain(note));
     }
@@ -216,40 +203,6 @@ impl Get {
         exchange.place.insert(number, destinations::Open { destination: wanted.destination.clone(), goes_on });
         self.open.insert(number, Open::Get { wanted, started: now });
         true
-    }
-
-    /// Asks for no more. Returns how many were left.
-    fn take_rest(&mut self) -> Count {
-        let files = self.waiting.drain(..).count() + self.next.drain(..).count();
-        let pending = std::mem::take(&mut self.pending);
-        Count::of_files(files as u64) + pending.iter().map(|pending| self.give_up_pending(pending)).sum()
-    }
-
-    /// What no request was made about.
-    fn give_up_pending(&mut self, pending: &Pending) -> One {
-        match pending {
-            // It counts as a file as long as it is not known to be none.
-            Pending::Stat { .. } => One::File,
-            Pending::List { folder, .. } => self.give_up_folder(folder),
-            Pending::Match(_) => One::Pattern,
-        }
-    }
-
-    /// What a request has no answer about.
-    fn give_up_open(&mut self, open: &Open) -> One {
-        match open {
-            Open::Get { .. } | Open::Stat { .. } => One::File,
-            Open::List { folder, .. } => self.give_up_folder(folder),
-            Open::Match(_) => One::Pattern,
-        }
-    }
-
-    /// What is in a folder is not known, or not all of it: it does not count as made.
-    fn give_up_folder(&mut self, folder: &Wanted) -> One {
-        if let Destination::File { path, .. } = &folder.destination {
-            self.folders.forget(path);
-        }
-        One::Folder
     }
 
     fn fail(&mut self, wanted: &Wanted, why: String) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `exchange` | joins a connection, a session and its storage, for client and server |
 //! | `receive`, `send` | its two halves |
+//! | `ended` | what has become of content |
 //! | `unread` | where the next bytes of the stream are |
 //! | `content` | what is read, and what takes content |
 //! | `chunk` | a part of content in memory |
@@ -30,6 +31,7 @@ mod committer;
 mod content;
 mod count;
 mod destinations;
+mod ended;
 mod exchange;
 mod failure_text;
 mod filling;
@@ -59,7 +61,8 @@ pub(crate) use committer::Committer;
 pub(crate) use content::{Content, NotStored, Opened, Stored};
 pub(crate) use count::{Count, One};
 pub(crate) use destinations::{Destination, Destinations};
-pub(crate) use exchange::{Ended, Failure, Kind, SessionExchange};
+pub(crate) use ended::{Ended, Failure, Kind};
+pub(crate) use exchange::SessionExchange;
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;

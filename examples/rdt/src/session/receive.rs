@@ -1,7 +1,8 @@
 //! The half of a session that receives content.
 
 use super::content::NotStored;
-use super::exchange::{About, Failure, Kind, Queued, ReceiveTask, Receiving, SessionExchange};
+use super::ended::{Failure, Kind};
+use super::exchange::{About, Queued, ReceiveTask, Receiving, SessionExchange};
 use super::place::Place;
 use super::receiving::{Create, RecvFile};
 use super::unread::Unread;

@@ -1,7 +1,8 @@
 //! The half of a session that sends content, and looks things up for the peer.
 
 use super::content::Opened;
-use super::exchange::{About, Failure, Kind, SendTask, Sending, SessionExchange};
+use super::ended::{Failure, Kind};
+use super::exchange::{About, SendTask, Sending, SessionExchange};
 use super::place::Place;
 use super::sending::SendFile;
 use crate::disk::Work;

@@ -1,4 +1,4 @@
-//! Folders and many files: names, links, attributes, failures of some files.
+//! Folders and many files: names, attributes, failures of some files.
 
 use crate::runner::{Place, Running, Server, content, run, run_in};
 use std::collections::BTreeMap;
@@ -32,12 +32,12 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap();
 }
 
-fn put(place: &Place, server: &Server, options: &[&str]) -> Running {
+pub(crate) fn put(place: &Place, server: &Server, options: &[&str]) -> Running {
     place.put(&place.client("tree"), &server.address, options)
 }
 
 /// Fetches a path into the folder `copy` of the client.
-fn get(place: &Place, server: &Server, path: &str, options: &[&str]) -> Running {
+pub(crate) fn get(place: &Place, server: &Server, path: &str, options: &[&str]) -> Running {
     let copy = place.client("copy");
     fs::create_dir_all(&copy).unwrap();
     run(&[&["get", path, &server.address, "--output", copy.to_str().unwrap()], options].concat())
@@ -171,93 +171,6 @@ fn three_thousand_files_arrive_and_come_back() {
     get(&place, &server, "tree", &[]).expect_end(0, "received 3000 files from");
     assert!(tree(&place.client("copy/tree")) == sent);
     assert!(Place::names(&place.server("")) == ["tree"]);
-}
-
-#[test]
-fn links_of_a_client_are_sent_as_what_they_name() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    write(&place.client("tree/file"), "file");
-    write(&place.client("outside/secret"), "outside");
-    symlink("file", place.client("tree/to-file")).unwrap();
-    symlink(place.client("outside"), place.client("tree/to-folder")).unwrap();
-    symlink("nowhere", place.client("tree/broken")).unwrap();
-    symlink(".", place.client("tree/circle")).unwrap();
-    let (code, said) = put(&place, &server, &[]).end();
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("tree/broken on this machine: it is a link to nowhere") && said.contains("circle"), "{said}");
-    assert!(said.contains("rdt: 2 of 5 files were not transferred"), "{said}");
-    let arrived = tree(&place.server("tree"));
-    assert_eq!(arrived.get("to-file").unwrap(), b"file");
-    assert_eq!(arrived.get("to-folder/secret").unwrap(), b"outside");
-    assert!(arrived.keys().all(|path| !path.starts_with("broken") && !path.starts_with("circle")), "{arrived:?}");
-}
-
-#[test]
-fn no_link_of_a_server_leads_out_of_its_folder() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    write(&place.client("outside/secret"), "secret");
-    write(&place.server("tree/file"), "file");
-    symlink("file", place.server("tree/in")).unwrap();
-    symlink(place.client("outside/secret"), place.server("tree/absolute")).unwrap();
-    symlink("../../client/outside/secret", place.server("tree/relative")).unwrap();
-    symlink(place.client("outside"), place.server("tree/folder")).unwrap();
-    for path in ["tree/absolute", "tree/relative", "tree/folder/secret"] {
-        let (code, said) = get(&place, &server, path, &[]).end();
-        assert!(code == 1 && !place.client("copy/secret").exists(), "{path}: {said}");
-        write(&place.client("new"), "new");
-        let (code, said) = place.put(&place.client("new"), &server.address, &["--name", "tree/folder/secret"]).end();
-        assert_eq!(code, 1, "{said}");
-        assert_eq!(fs::read(place.client("outside/secret")).unwrap(), b"secret");
-    }
-    run(&["ls", &format!("{}/tree/folder", server.address)]).expect_end(0, "tree/folder");
-    let (code, said) = get(&place, &server, "tree", &[]).end();
-    let copied = tree(&place.client("copy/tree"));
-    assert!(!copied.values().any(|content| content == b"secret"), "{copied:?}");
-    assert_eq!(copied.get("in").map(Vec::as_slice), Some(&b"file"[..]), "{said}");
-    // A link that leads out is not made here either.
-    assert!(!place.client("copy/tree/absolute").exists(), "{code}: {said}");
-    assert!(fs::symlink_metadata(place.client("copy/tree/relative")).is_err(), "{code}: {said}");
-}
-
-#[test]
-fn a_put_through_a_link_of_the_server_stays_in_its_folder() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    write(&place.client("outside/kept"), "kept");
-    fs::create_dir(place.server("real")).unwrap();
-    symlink("real", place.server("inner")).unwrap();
-    symlink(place.client("outside"), place.server("outer")).unwrap();
-    write(&place.client("f"), "new");
-    place.put(&place.client("f"), &server.address, &["--name", "inner/f"]).expect_end(0, "stored");
-    assert_eq!(fs::read(place.server("real/f")).unwrap(), b"new");
-    place.put(&place.client("f"), &server.address, &["--name", "outer/f"]).expect_end(1, "refused");
-    assert_eq!(Place::names(&place.client("outside")), ["kept"]);
-}
-
-/// Regression: files were stored through links that their user had in the folder.
-#[test]
-fn a_fetched_folder_is_stored_through_no_link_below_the_output() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    for folder in [place.server("tree/sub"), place.client("real/tree"), place.client("real/other")] {
-        fs::create_dir_all(folder).unwrap();
-    }
-    fs::write(place.server("tree/sub/a"), "a").unwrap();
-    fs::write(place.server("tree/b"), "b").unwrap();
-    symlink("../other", place.client("real/tree/sub")).unwrap();
-    // A link that the user names is followed.
-    symlink("real", place.client("named")).unwrap();
-    let get = || run_in(&place.client(""), &["get", "tree", &server.address, "--output", "named"]);
-    let (code, said) = get().end();
-    let why = "cannot write named/tree/sub on this machine: it is a link, and is not followed: give another --output";
-    assert!(code == 1 && said.contains(why), "{code}: {said}");
-    assert_eq!(fs::read_to_string(place.client("real/tree/b")).unwrap(), "b");
-    fs::remove_dir_all(place.client("real/tree")).unwrap();
-    symlink("other", place.client("real/tree")).unwrap();
-    get().expect_end(1, "cannot write named/tree on this machine: it is a link to a folder, and is not followed");
-    assert_eq!(fs::read_dir(place.client("real/other")).unwrap().count(), 0);
 }
 
 #[test]

@@ -26,7 +26,11 @@ mod group_commit;
 mod interrupted;
 mod json;
 #[cfg(target_os = "linux")]
+mod kills;
+#[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod links;
 #[cfg(target_os = "linux")]
 mod lists;
 #[cfg(target_os = "linux")]

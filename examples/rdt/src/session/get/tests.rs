@@ -7,6 +7,7 @@ use super::super::outcome::Speech;
 use super::*;
 use crate::disk::Disk;
 use crate::files::{EntryBuf, Folder as Opened, Tree, TreeRules};
+use rdt_proto::Duration;
 use rdt_proto::files::{FileKind, FilePath, Metadata};
 use rdt_proto::ftp::Transfer;
 use std::net::{IpAddr, Ipv4Addr};
