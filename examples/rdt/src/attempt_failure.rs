@@ -51,7 +51,11 @@ impl Failure {
             }
             Self::Refused(code) => format!("{servers} refused {request}: {}", messages::refusal(*code)),
             Self::Ended(reason) => {
-                format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
+                let advice = match reason {
+                    CloseReason::Version { .. } => "use the same version of rdt on both sides",
+                    _ => "try again",
+                };
+                format!("no connection to {servers}: {}{network}: {advice}", messages::end_reason(Some(*reason)))
             }
             Self::ClosedPort => format!("nothing listens on {servers}: start the server there, or give its port"),
             Self::Silent => {

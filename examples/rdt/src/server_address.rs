@@ -193,7 +193,7 @@ fn without_scheme(text: &str) -> Result<Option<&str>, String> {
 /// Splits a host from its port.
 fn split(authority: &str, is_url: bool) -> Result<(String, Option<u16>), String> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, after) = rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?;
+        let (host, after) = rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed: add ]")?;
         let port = match after.strip_prefix(':') {
             None if after.is_empty() => None,
             None => return Err(format!("{after:?} follows the bracket, and not : and a port")),
@@ -211,11 +211,11 @@ fn split(authority: &str, is_url: bool) -> Result<(String, Option<u16>), String>
         }
     };
     if host.is_empty() {
-        return Err("it names no host".into());
+        return Err("it names no host: give one, or host:port".into());
     }
     let is_wrong = |char: char| char.is_whitespace() || char.is_control() || "/\\@?#[]\"<>".contains(char);
     if let Some(wrong) = host.chars().find(|char| is_wrong(*char)) {
-        return Err(format!("{wrong:?} has no place in a host"));
+        return Err(format!("{wrong:?} has no place in a host: leave it out"));
     }
     let port = port.map(|port| {
         let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
@@ -233,7 +233,7 @@ fn ipv6(text: &str, is_url: bool) -> Result<String, String> {
     }
     match zone.map(|zone| zone.strip_prefix("25").filter(|rest| is_url && !rest.is_empty()).unwrap_or(zone)) {
         None => Ok(address.into()),
-        Some("") => Err("the network interface after % is missing".into()),
+        Some("") => Err("the network interface after % is missing: add it, as in [fe80::1%eth0]".into()),
         Some(zone) => Ok(format!("{address}%{zone}")),
     }
 }
@@ -242,7 +242,7 @@ fn ipv6(text: &str, is_url: bool) -> Result<String, String> {
 fn decode_path(path: &str) -> Result<String, String> {
     let parts: Vec<_> = path.split('/').map(decode).collect::<Result<_, _>>()?;
     match parts.iter().any(|part| part.contains('/')) {
-        true => Err("%2F in a name cannot be stored".into()),
+        true => Err("%2F in a name cannot be stored: give another name".into()),
         false => Ok(parts.join("/")),
     }
 }
@@ -260,7 +260,7 @@ fn decode(path: &str) -> Result<String, String> {
         bytes.push(byte.ok_or("% in a name is written as %25")?);
         bytes.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
     }
-    String::from_utf8(bytes).map_err(|_| "the name is not UTF-8".into())
+    String::from_utf8(bytes).map_err(|_| "the name is not UTF-8: give another name".into())
 }
 
 /// The addresses of a host. There is at least one.
@@ -276,7 +276,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     });
     let mut addresses: Vec<_> = found?.collect();
     if addresses.is_empty() {
-        return Err("it has no address".into());
+        return Err("it has no address: check the name and the network".into());
     }
     // Prefer IPv4, on which a server listens by default.
     addresses.sort_by_key(|address| matches!(address.ip(), IpAddr::V6(_)));

@@ -296,7 +296,7 @@ pub(super) const COMMAND_LINES: &[Row] = &[
          folder of the server: write a",
     ),
     ("get a//b {closed}", "error: invalid value 'a//b': // has no place in a path: write a/b"),
-    ("get a [::1", "error: invalid value '[::1': the bracket of the IPv6 address is not closed"),
+    ("get a [::1", "error: invalid value '[::1': the bracket of the IPv6 address is not closed: add ]"),
     ("get a b {closed} -o -", "error: the standard output takes one file: give one NAME, or --output FOLDER"),
     ("get a rdt://{closed}/b", "error: the address has a name already"),
     ("get rdt://{closed}/a {closed}", "error: a URL names the server already: write rdt get rdt://{closed}/a"),
