@@ -1,6 +1,6 @@
 //! A folder, and which of its entries are read or replaced.
 
-use super::temporary::{self, Temporary};
+use super::temporary::{self, Temporary, not_a_file};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use std::ffi::{OsStr, OsString};
@@ -98,10 +98,6 @@ pub(super) fn other_name(name: &OsStr) -> io::Result<OsString> {
     let room = LONGEST - digits.len() - extension.len();
     let end = stem.char_indices().map(|(at, char)| at + char.len_utf8()).take_while(|end| *end <= room).last();
     Ok(format!("{}{digits}{extension}", &stem[..end.unwrap_or(0)]).into())
-}
-
-fn not_a_file() -> io::Error {
-    io::Error::new(ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
 }
 
 #[cfg(test)]

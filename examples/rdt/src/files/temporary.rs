@@ -91,7 +91,7 @@ impl Temporary {
             }
         }
         if let Some(temporary) = &self.name {
-            self.folder.rename(temporary, &self.folder, name)?;
+            rename_over(&self.folder, temporary, &self.folder, name)?;
             self.name = None;
         }
         Ok(())
@@ -203,6 +203,18 @@ pub(super) fn is_locked(_file: &File) -> bool {
     false
 }
 
+/// Gives an entry of `from` the name of a file or link in `folder`, or a free one. A folder may have got the name since it
+/// was looked at.
+pub(super) fn rename_over(from: &Dir, old: &str, folder: &Dir, name: &OsStr) -> io::Result<()> {
+    from.rename(old, folder, name)
+        .map_err(|error| if error.kind() == io::ErrorKind::IsADirectory { not_a_file() } else { error })
+}
+
+/// The name is that of something that no file replaces.
+pub(super) fn not_a_file() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
+}
+
 /// Whether the file has no name any more.
 #[cfg(unix)]
 fn is_removed(file: &File) -> io::Result<bool> {
@@ -288,6 +300,17 @@ mod tests {
         let mut kept = vec![used.name.clone().unwrap(), ".rdt-note.part".into()];
         kept.sort();
         assert_eq!(names, kept);
+    }
+
+    /// Regression: an upload was refused as "no such file".
+    #[test]
+    fn a_folder_that_has_got_the_name_meanwhile_is_no_missing_file() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Arc::new(Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap());
+        dir.write("a", "old").unwrap();
+        let becomes_folder = || dir.remove_file("a").and_then(|()| dir.create_dir("a"));
+        let replaced = Temporary::new(dir.clone()).unwrap().replace(OsStr::new("a"), false, becomes_folder);
+        assert_eq!(replaced.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
     }
 
     /// Regression: between its creation and its lock, a file was removed as a leftover, and its upload failed at the

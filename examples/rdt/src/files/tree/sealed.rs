@@ -2,7 +2,7 @@
 
 use super::super::folder::{IfTaken, other_name, replaceable};
 use super::super::space::Reservation;
-use super::super::temporary::Temporary;
+use super::super::temporary::{Temporary, rename_over};
 use super::block_tree::BlockTree;
 use super::names::{HIDDEN, check_target};
 use super::part::{Key, Part};
@@ -144,13 +144,13 @@ fn replace(content: &mut SealedContent, tree: &Tree, place: &Place) -> io::Resul
         SealedContent::Unnamed(file) => file.replace(place.name(), tree.journal().forgets_names(), may_replace),
         SealedContent::Part(part) => {
             may_replace()?;
-            tree.folders().dir().rename(part.path(), &place.parent, place.name())
+            rename_over(tree.folders().dir(), &part.path(), &place.parent, place.name())
         }
         SealedContent::Link(target) => {
             may_replace()?;
             let temporary = super::super::temporary::temporary_name()?;
             symlink(target, place, temporary.as_ref())?;
-            let renamed = place.parent.rename(&temporary, &place.parent, place.name());
+            let renamed = rename_over(&place.parent, &temporary, &place.parent, place.name());
             if renamed.is_err() {
                 place.parent.remove_file(&temporary)?;
             }
