@@ -21,7 +21,8 @@ pub enum ErrorCode {
     /// 3: the server does not accept the name.
     #[error("name not allowed")]
     NameNotAllowed,
-    /// 4: the file exists, and the server does not replace files.
+    /// 4: the name is taken, and what has it is not replaced. The session of this module has no other code for a server
+    /// that replaces no files.
     #[error("already exists")]
     Exists,
     /// 5: storage is full.
@@ -54,7 +55,10 @@ pub enum ErrorCode {
     /// 14: the server no longer has the bytes before the offset of the content.
     #[error("what was there of the file is gone")]
     PrefixGone,
-    /// A code from 15 to 255, which this version does not define.
+    /// 15: the file exists, and the server replaces none.
+    #[error("already exists, and no file is replaced")]
+    NoReplace,
+    /// A code from 16 to 255, which this version does not define.
     #[error("error code {0}")]
     Other(u8),
 }
@@ -79,6 +83,7 @@ impl ErrorCode {
             Self::NoDownloads => 12,
             Self::NoFolders => 13,
             Self::PrefixGone => 14,
+            Self::NoReplace => 15,
             Self::Other(value) => value,
         }
     }
@@ -116,6 +121,7 @@ impl From<u8> for ErrorCode {
             12 => Self::NoDownloads,
             13 => Self::NoFolders,
             14 => Self::PrefixGone,
+            15 => Self::NoReplace,
             other => Self::Other(other),
         }
     }
@@ -136,7 +142,7 @@ pub enum StorageError {
     /// Storage cannot keep a file of this name.
     #[error("name not allowed")]
     NameNotAllowed,
-    /// The file exists, and must not be replaced.
+    /// The name is taken, and what has it must not be replaced.
     #[error("already exists")]
     Exists,
     /// Storage is full.
@@ -167,6 +173,9 @@ pub enum StorageError {
     /// Storage no longer has the bytes before the offset of the content. No content in base mode has an offset.
     #[error("what was there of the file is gone")]
     PrefixGone,
+    /// The file exists, and storage replaces none. A server in base mode sends [`ErrorCode::Exists`].
+    #[error("already exists, and no file is replaced")]
+    NoReplace,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -192,6 +201,7 @@ impl StorageError {
         match self {
             Self::NoUploads | Self::NoDownloads | Self::NoFolders => ErrorCode::NotPermitted,
             Self::PrefixGone => ErrorCode::StorageFailed,
+            Self::NoReplace => ErrorCode::Exists,
             other => other.into(),
         }
     }
@@ -213,6 +223,7 @@ impl From<StorageError> for ErrorCode {
             StorageError::NoDownloads => Self::NoDownloads,
             StorageError::NoFolders => Self::NoFolders,
             StorageError::PrefixGone => Self::PrefixGone,
+            StorageError::NoReplace => Self::NoReplace,
         }
     }
 }
@@ -225,7 +236,7 @@ mod tests {
     fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
-            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 14);
+            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 15);
         }
     }
 

@@ -207,9 +207,11 @@ pub(crate) fn advice(error: StorageError) -> &'static str {
             "give an --output in a folder that you may write"
         }
         StorageError::DigestMismatch | StorageError::PrefixGone => "get it again",
-        StorageError::NameNotAllowed | StorageError::Exists | StorageError::Failed | StorageError::Busy => {
-            "give another --output"
-        }
+        StorageError::NameNotAllowed
+        | StorageError::Exists
+        | StorageError::NoReplace
+        | StorageError::Failed
+        | StorageError::Busy => "give another --output",
     }
 }
 

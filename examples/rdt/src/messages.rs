@@ -113,7 +113,8 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> Cow<'static, str> {
 /// The outcome of a request at a server. `detail` is the message of the server's operating system.
 pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
-    let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists | ErrorCode::PrefixGone);
+    let says_all =
+        |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists | ErrorCode::PrefixGone | ErrorCode::NoReplace);
     match outcome {
         Outcome::Stored => "stored".into(),
         Outcome::Sent => match reason {
@@ -148,6 +149,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
             "it does not permit that; ask its operator"
         }
         ErrorCode::Cancelled => "it was stopped there; try again later",
+        ErrorCode::NoReplace => "it has a file of this name, and replaces none (--no-replace); choose another name",
         ErrorCode::PrefixGone => "what was there of it is gone; send it again",
         ErrorCode::Other(_) => "for a reason that this version does not know; try a newer one",
     }

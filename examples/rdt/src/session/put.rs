@@ -6,8 +6,7 @@
 //!                                          └── the same ──→ skipped
 //! ```
 //!
-//! A file whose PUT is refused because of what was there of it goes back to Opening, and is sent once more. So is one whose
-//! name was taken, and is not any more.
+//! A file whose PUT is refused because of what was there of it goes back to Opening, and is sent once more.
 //!
 //! The next files are opened while one is sent, and STAT leaves between two of them. So many small files need no round
 //! trip each.
@@ -33,7 +32,7 @@ use rdt_proto::ftp::ErrorCode;
 use rdt_proto::{Duration, Instant};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
-use taken::{Conclusion, Taken};
+use taken::Taken;
 
 /// A file to send.
 #[derive(Clone, Debug)]
@@ -142,17 +141,10 @@ impl Put {
         true
     }
 
-    /// A file whose name is taken has failed.
-    fn fail_taken(&mut self, server: SocketAddr, taken::Why { one, path, text }: taken::Why) {
-        self.outcomes.fail(one, format!("{server} refused \"{}\": {text}", path.as_path()));
-    }
-
-    /// Handles what has the name of a refused file, if that is known.
-    fn handle_taken(&mut self, exchange: &ClientExchange, number: u32, there: Option<FileKind>, server: SocketAddr) {
-        match self.taken.answer(number, there) {
-            None => {}
-            Some(Conclusion::Taken(why)) => self.fail_taken(server, why),
-            Some(Conclusion::SendAgain(item)) => self.send_from_start(exchange, item),
+    /// A file whose name is taken has failed, if it is known by what.
+    fn fail_taken(&mut self, server: SocketAddr, why: Option<taken::Why>) {
+        if let Some(taken::Why { one, path, text }) = why {
+            self.outcomes.fail(one, format!("{server} refused \"{}\": {text}", path.as_path()));
         }
     }
 
@@ -232,12 +224,13 @@ impl Requests for Put {
                     *reply = Some(Reply::Refused);
                     self.is_due = true;
                 } else if self.taken.has_asked(number) {
-                    self.handle_taken(exchange, number, None, server);
+                    let why = self.taken.answer(number, None);
+                    self.fail_taken(server, why);
                 } else if let Some(sent) = self.end(number) {
                     match code {
                         ErrorCode::Exists => {
                             let why = self.taken.push(sent.item);
-                            why.into_iter().for_each(|why| self.fail_taken(server, why));
+                            self.fail_taken(server, why);
                         }
                         // At offset 0 nothing there matters, so this has an end.
                         ErrorCode::PrefixGone | ErrorCode::DigestMismatch if sent.offset > 0 => {
@@ -264,14 +257,15 @@ impl Requests for Put {
             }
             Answer::Status { number, status } => {
                 if self.taken.has_asked(number) {
-                    return self.handle_taken(exchange, number, Some(status.kind), server);
+                    let why = self.taken.answer(number, Some(status.kind));
+                    return self.fail_taken(server, why);
                 }
                 self.asked.insert(number, Some(Reply::Status(status)));
                 self.is_due = true;
             }
             Answer::Leaving => {
                 let left = self.take_rest();
-                self.taken.take_unknown().for_each(|why| self.fail_taken(server, why));
+                self.taken.take_unknown().for_each(|why| self.fail_taken(server, Some(why)));
                 self.outcomes.leave_out_at_end(left, server);
             }
             // Answers to other requests.

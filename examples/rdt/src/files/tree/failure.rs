@@ -1,5 +1,6 @@
 //! Why a file of a tree is not stored or sent, and what its peer learns of that.
 
+use super::super::folder::Kept;
 use crate::access::Barred;
 use crate::messages::error_text;
 use rdt_proto::ftp::StorageError;
@@ -78,6 +79,9 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
         Some(Barred::Downloads) => return StorageError::NoDownloads,
         Some(Barred::Folders) => return StorageError::NoFolders,
         None => {}
+    }
+    if let Some(Kept) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return StorageError::NoReplace;
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(Gone) => StorageError::PrefixGone,

@@ -1,6 +1,6 @@
 //! A file whose content is complete, and which has no name yet.
 
-use super::super::folder::{IfTaken, other_name, replaceable};
+use super::super::folder::{IfTaken, Kept, other_name, replaceable};
 use super::super::space::Reservation;
 use super::super::temporary::{Temporary, rename_over};
 use super::block_tree::BlockTree;
@@ -113,7 +113,10 @@ impl Sealed {
         let mut other = None;
         match self.if_taken {
             IfTaken::Replace => replace(&mut self.content, &self.tree, &self.place)?,
-            IfTaken::Refuse => link(&self.content, &self.tree, &self.place, name)?,
+            IfTaken::Refuse => link(&self.content, &self.tree, &self.place, name).map_err(|error| {
+                // Another upload may have got the name since it was looked at.
+                if error.kind() == ErrorKind::AlreadyExists { Kept.into() } else { error }
+            })?,
             IfTaken::Rename => match link(&self.content, &self.tree, &self.place, name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     let name = other.insert(other_name(name)?);

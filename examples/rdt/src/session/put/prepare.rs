@@ -31,13 +31,10 @@ pub(super) enum Reply {
     Refused,
 }
 
-/// A file that is opened.
-type Opening = Result<Chunk, String>;
-
 pub(super) enum State {
-    Opening(Call<Opening>),
+    Opening(Call<Result<Chunk, String>>),
     /// It is sent from its start, whatever the server has.
-    Reopening(Call<Opening>),
+    Reopening(Call<Result<Chunk, String>>),
     Opened(Chunk),
     Asked(u32, Chunk),
     Placing(Call<Result<Option<Placed>, String>>),
@@ -73,24 +70,13 @@ impl Put {
         let is_gone = code == ErrorCode::PrefixGone;
         let note = if is_gone { Note::gone } else { Note::changed };
         self.outcomes.explain(note(&item.path, Side::Server));
-        if is_gone && self.gone.insert(item.path.clone()) {
-            self.send_from(exchange, item, State::Opening);
-        } else {
-            self.send_from_start(exchange, item);
-        }
-    }
-
-    /// Sends a file once more, from its start.
-    pub(super) fn send_from_start(&mut self, exchange: &ClientExchange, item: Item) {
-        self.send_from(exchange, item, State::Reopening);
-    }
-
-    fn send_from(&mut self, exchange: &ClientExchange, item: Item, state: impl FnOnce(Call<Opening>) -> State) {
         self.done -= item.length;
         let source = item.source.clone();
         let call = exchange.disk().call(Work::Read, move || open(&source));
+        let asks = is_gone && self.gone.insert(item.path.clone());
+        let state = if asks { State::Opening(call) } else { State::Reopening(call) };
         // It comes before its folder, whose time is set behind the files in it.
-        self.next.push_front((item, state(call)));
+        self.next.push_front((item, state));
     }
 
     /// Takes the results of the disk and of the server, and asks what the server has of the files that are open.

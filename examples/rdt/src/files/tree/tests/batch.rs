@@ -35,8 +35,12 @@ fn a_taken_name_is_replaced_refused_or_left() {
         let want = |if_taken| Wanted { if_taken, ..want("a", content) };
         let sealed = place.sealed(&want(IfTaken::Refuse), content);
         place.write("a", b"old");
-        assert!(matches!(commit(vec![sealed]).pop(), Some(Err(CommitError::NotStored(_)))));
-        assert_eq!(storage_error_of(place.tree.create(&want(IfTaken::Refuse), None)), StorageError::Exists);
+        let Some(Err(CommitError::NotStored(error))) = commit(vec![sealed]).pop() else { panic!("it is replaced") };
+        assert_eq!(storage_error(&error), StorageError::NoReplace);
+        assert_eq!(storage_error_of(place.tree.create(&want(IfTaken::Refuse), None)), StorageError::NoReplace);
+        std::fs::create_dir_all(place.path().join("folder")).unwrap();
+        let of_folder = Wanted { if_taken: IfTaken::Refuse, ..super::want("folder", content) };
+        assert_eq!(storage_error_of(place.tree.create(&of_folder, None)), StorageError::Exists);
         let other = place.put(&want(IfTaken::Rename), content).unwrap().unwrap().into_string().unwrap();
         assert!(place.read("a") == b"old" && place.read(&other) == content);
         place.put(&want(IfTaken::Replace), content).unwrap();
