@@ -58,7 +58,10 @@ pub enum ErrorCode {
     /// 15: the file exists, and the server replaces none.
     #[error("already exists, and no file is replaced")]
     NoReplace,
-    /// A code from 16 to 255, which this version does not define.
+    /// 16: the storage of the server is gone as a whole: its folder was removed, its disk was taken away.
+    #[error("storage not available")]
+    Unavailable,
+    /// A code from 17 to 255, which this version does not define.
     #[error("error code {0}")]
     Other(u8),
 }
@@ -84,6 +87,7 @@ impl ErrorCode {
             Self::NoFolders => 13,
             Self::PrefixGone => 14,
             Self::NoReplace => 15,
+            Self::Unavailable => 16,
             Self::Other(value) => value,
         }
     }
@@ -122,6 +126,7 @@ impl From<u8> for ErrorCode {
             13 => Self::NoFolders,
             14 => Self::PrefixGone,
             15 => Self::NoReplace,
+            16 => Self::Unavailable,
             other => Self::Other(other),
         }
     }
@@ -176,6 +181,10 @@ pub enum StorageError {
     /// The file exists, and storage replaces none. A server in base mode sends [`ErrorCode::Exists`].
     #[error("already exists, and no file is replaced")]
     NoReplace,
+    /// Storage is gone as a whole: its folder was removed, its disk was taken away. A server in base mode sends
+    /// [`ErrorCode::StorageFailed`].
+    #[error("storage not available")]
+    Unavailable,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -190,6 +199,7 @@ impl From<std::io::ErrorKind> for StorageError {
             Kind::StorageFull | Kind::QuotaExceeded => Self::NoSpace,
             Kind::FileTooLarge => Self::TooLarge,
             Kind::InvalidFilename => Self::NameNotAllowed,
+            Kind::StaleNetworkFileHandle | Kind::NotConnected => Self::Unavailable,
             _ => Self::Failed,
         }
     }
@@ -200,7 +210,7 @@ impl StorageError {
     pub(super) fn code_of_this_session(self) -> ErrorCode {
         match self {
             Self::NoUploads | Self::NoDownloads | Self::NoFolders => ErrorCode::NotPermitted,
-            Self::PrefixGone => ErrorCode::StorageFailed,
+            Self::PrefixGone | Self::Unavailable => ErrorCode::StorageFailed,
             Self::NoReplace => ErrorCode::Exists,
             other => other.into(),
         }
@@ -224,6 +234,7 @@ impl From<StorageError> for ErrorCode {
             StorageError::NoFolders => Self::NoFolders,
             StorageError::PrefixGone => Self::PrefixGone,
             StorageError::NoReplace => Self::NoReplace,
+            StorageError::Unavailable => Self::Unavailable,
         }
     }
 }
@@ -236,7 +247,7 @@ mod tests {
     fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
-            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 15);
+            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 16);
         }
     }
 

@@ -211,7 +211,8 @@ pub(crate) fn advice(error: StorageError) -> &'static str {
         | StorageError::Exists
         | StorageError::NoReplace
         | StorageError::Failed
-        | StorageError::Busy => "give another --output",
+        | StorageError::Busy
+        | StorageError::Unavailable => "give another --output",
     }
 }
 

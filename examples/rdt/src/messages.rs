@@ -146,11 +146,12 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::Busy => "it is busy; try again later",
         ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
         ErrorCode::NotPermitted | ErrorCode::NoUploads | ErrorCode::NoDownloads | ErrorCode::NoFolders => {
-            "it does not permit that; ask its operator"
+            "its options, or the permissions of its files, do not permit that; ask its operator"
         }
         ErrorCode::Cancelled => "it was stopped there; try again later",
         ErrorCode::NoReplace => "it has a file of this name, and replaces none (--no-replace); choose another name",
         ErrorCode::PrefixGone => "what was there of it is gone; send it again",
+        ErrorCode::Unavailable => "its folder cannot be used any more; tell its operator",
         ErrorCode::Other(_) => "for a reason that this version does not know; try a newer one",
     }
 }
@@ -174,6 +175,9 @@ pub(crate) fn barred(server: SocketAddr, code: ErrorCode) -> Option<String> {
         ErrorCode::NoUploads => "takes no uploads (--read-only): ask its operator",
         ErrorCode::NoDownloads => "gives neither files nor lists (--write-only): ask its operator",
         ErrorCode::NoFolders => "takes files, but no folders (--write-only): put the files alone, under plain names",
+        ErrorCode::Unavailable => {
+            "cannot use its folder any more (removed, its disk gone, or its permissions changed): tell its operator"
+        }
         _ => return None,
     };
     Some(format!("{server} {why}"))

@@ -106,7 +106,8 @@ impl Line {
             (Some("put"), _) if self.is_measurement => "bench up".into(),
             (Some(_), _) if self.is_measurement => "bench down".into(),
             (Some(command), Some(name)) => format!("{command} \"{name}\""),
-            _ => "request".into(),
+            (Some(command), None) => (*command).to_owned(),
+            (None, _) => "request".into(),
         };
         match bytes {
             0 => format!("{client} {request}: {text}"),

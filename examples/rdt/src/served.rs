@@ -263,7 +263,7 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
     let Ended { kind, path, result, bytes, started, ended, .. } = content;
     let outcome = match (&result, kind, stopped) {
         (Ok(_), Kind::Received, _) => Outcome::Stored,
-        (Ok(_), Kind::Sent, _) => Outcome::Sent,
+        (Ok(_), Kind::Sent | Kind::LookedUp | Kind::Listed, _) => Outcome::Sent,
         (Err(Failure::Interrupted), _, Some(code)) => Outcome::Refused(code),
         (Err(Failure::Interrupted), _, None) if reason.is_none() => Outcome::Cancelled,
         (Err(Failure::Interrupted), ..) => match reason {
@@ -275,7 +275,11 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
         (Err(Failure::DigestMismatch), ..) => Outcome::Refused(ErrorCode::DigestMismatch),
         // The content has begun.
         (Err(Failure::Storage(error, _)), Kind::Sent, _) if bytes > 0 => Outcome::StorageFailed(*error),
-        (Err(Failure::Storage(error @ StorageError::Failed, _)), Kind::Sent, _) => Outcome::StorageFailed(*error),
+        (Err(Failure::Storage(error @ (StorageError::Failed | StorageError::Unavailable), _)), ..)
+            if kind != Kind::Received =>
+        {
+            Outcome::StorageFailed(*error)
+        }
         (Err(Failure::Storage(error, _)), ..) => Outcome::Refused((*error).into()),
         (Err(Failure::Uncertain(error, _)), ..) => Outcome::StorageFailed(*error),
     };
@@ -287,6 +291,8 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
     let command = match kind {
         Kind::Received => "put",
         Kind::Sent => "get",
+        Kind::LookedUp => "stat",
+        Kind::Listed => "ls",
     };
     let end = request_line::End { outcome, reason, error, stored_as, took: ended.saturating_since(started) };
     request_line::of_content(client, command, path.as_deref(), bytes, &end)

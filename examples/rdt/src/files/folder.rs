@@ -38,6 +38,34 @@ pub(crate) enum IfTaken {
     Rename,
 }
 
+/// Why nothing in a folder can be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    Removed,
+    /// Its permissions have changed.
+    Barred,
+    /// Its disk is gone, or fails.
+    Failed,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Removed => "the whole folder was removed",
+            Self::Barred => "the permissions of the whole folder have changed",
+            Self::Failed => "the disk of the whole folder is gone or fails",
+        })
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+impl From<Unusable> for io::Error {
+    fn from(unusable: Unusable) -> Self {
+        Self::other(unusable)
+    }
+}
+
 /// A folder. Nothing outside of it is opened, even through links in it.
 #[derive(Clone)]
 pub(crate) struct Folder(Arc<Dir>);
@@ -67,6 +95,30 @@ impl Folder {
         #[cfg(not(unix))]
         let free = None;
         free.unwrap_or(u64::MAX)
+    }
+
+    /// Checks that the folder is still there. Without this check a removed folder is an empty one.
+    #[cfg(unix)]
+    pub(super) fn check_usable(&self) -> Result<(), Unusable> {
+        use rustix::fs::{Access, AtFlags, accessat, fstat};
+        match fstat(&*self.0) {
+            Ok(there) if there.st_nlink == 0 => return Err(Unusable::Removed),
+            Ok(_) => {}
+            Err(_) => return Err(Unusable::Failed),
+        }
+        match accessat(&*self.0, ".", Access::EXEC_OK, AtFlags::empty()) {
+            Err(rustix::io::Errno::ACCESS) => Err(Unusable::Barred),
+            Err(rustix::io::Errno::IO | rustix::io::Errno::STALE | rustix::io::Errno::NOTCONN) => Err(Unusable::Failed),
+            // What else fails says so itself.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// This system removes no folder that is open.
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same interface on each system")]
+    pub(super) fn check_usable(&self) -> Result<(), Unusable> {
+        Ok(())
     }
 
     /// Checks that the folder takes files, under names that are free.

@@ -21,11 +21,13 @@ pub(crate) struct Ended {
     pub(crate) sent: u64,
 }
 
-/// The direction of content, as this side sees it.
+/// The direction of content, as this side sees it, or a request that failed before any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Received,
     Sent,
+    LookedUp,
+    Listed,
 }
 
 /// Why content did not arrive, or was not stored.

@@ -86,8 +86,8 @@ pub(super) enum Sending {
         about: About,
         bytes: u64,
     },
-    Stat(Call<io::Result<StatusBuf>>),
-    Listing(Call<io::Result<Page>>),
+    Stat(Call<io::Result<StatusBuf>>, About),
+    Listing(Call<io::Result<Page>>, About),
     /// The rest of a page.
     Listed(std::vec::IntoIter<EntryBuf>, bool),
 }
@@ -279,8 +279,8 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 self.disk.abandon(call);
                 self.end(Kind::Sent, about, Err(Failure::Interrupted), 0);
             }
-            Sending::Stat(call) => self.disk.abandon(call),
-            Sending::Listing(call) => self.disk.abandon(call),
+            Sending::Stat(call, _) => self.disk.abandon(call),
+            Sending::Listing(call, _) => self.disk.abandon(call),
             Sending::Nothing | Sending::Listed(..) => {}
         }
     }
@@ -309,7 +309,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     fn waits_for_storage(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
         let sends = match &mut self.sending {
             Sending::File { file, .. } => !file.is_ready() && connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
-            Sending::Opening(..) | Sending::Stat(_) | Sending::Listing(_) => true,
+            Sending::Opening(..) | Sending::Stat(..) | Sending::Listing(..) => true,
             Sending::Nothing | Sending::Listed(..) => false,
         };
         sends || self.receive_task.is_some() || !self.queued.is_empty()

@@ -28,8 +28,8 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 }
                 Sending::Nothing
                 | Sending::Opening(..)
-                | Sending::Stat(_)
-                | Sending::Listing(_)
+                | Sending::Stat(..)
+                | Sending::Listing(..)
                 | Sending::Listed(..) => connection.send_slot().map_or(0, |slot| slot.len()),
             };
             let Some(request) = self.session.poll_send(room) else { return false };
@@ -41,16 +41,19 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     let about = About { number: None, path: Some(path.into()), started: now, offset: 0, length: None };
                     match self.place.open(path, have.into()) {
                         Ok(job) => (SendTask::Open, Some(Ok(Sending::Opening(self.disk.call(Work::Read, job), about)))),
-                        Err(error) => return self.fail_send(Some(about), &error),
+                        Err(error) => return self.fail_send(Some((Kind::Sent, about)), &error),
                     }
                 }
                 SendRequest::Stat { flags, path } => {
+                    let about = About { number: None, path: Some(path.into()), started: now, offset: 0, length: None };
                     let job = self.place.stat(path, flags);
-                    (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(work_of(flags), job)))))
+                    (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(work_of(flags), job), about))))
                 }
                 SendRequest::List { flags, folder, after } => {
+                    let path = folder.map(Into::into);
+                    let about = About { number: None, path, started: now, offset: 0, length: None };
                     let job = self.place.list(folder, after, flags);
-                    (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(work_of(flags), job)))))
+                    (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(work_of(flags), job), about))))
                 }
                 _ => return self.answer_send(SendAnswer::Failed(StorageError::Failed)),
             };
@@ -75,18 +78,24 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         self.session.answer_send(answer).is_ok()
     }
 
-    fn fail_send(&mut self, about: Option<About>, error: &io::Error) -> bool {
-        let kind = storage_error(error);
+    fn fail_send(&mut self, about: Option<(Kind, About)>, error: &io::Error) -> bool {
+        let reason = storage_error(error);
         let about = match std::mem::replace(&mut self.sending, Sending::Nothing) {
-            Sending::File { about, bytes, .. } => Some((about, bytes)),
-            _ => about.map(|about| (about, 0)),
+            Sending::File { about, bytes, .. } => Some((Kind::Sent, about, bytes)),
+            _ => about.map(|(kind, about)| (kind, about, 0)),
         };
-        // A client that wants a folder asks for it in another way.
-        let is_folder = error.kind() == io::ErrorKind::IsADirectory;
-        if let Some((about, bytes)) = about.filter(|_| !is_folder) {
-            self.end(Kind::Sent, about, Err(Failure::Storage(kind, Detail::of(error))), bytes);
+        let is_event = |kind: Kind| match kind {
+            // A client that wants a folder asks for it in another way.
+            Kind::Sent | Kind::Received => error.kind() != io::ErrorKind::IsADirectory,
+            // Clients also look for what may not be there.
+            Kind::LookedUp | Kind::Listed => {
+                matches!(reason, StorageError::Failed | StorageError::NotPermitted | StorageError::Unavailable)
+            }
+        };
+        if let Some((kind, about, bytes)) = about.filter(|(kind, ..)| is_event(*kind)) {
+            self.end(kind, about, Err(Failure::Storage(reason, Detail::of(error))), bytes);
         }
-        self.answer_send(SendAnswer::Failed(kind))
+        self.answer_send(SendAnswer::Failed(reason))
     }
 
     /// The connection has ended in the midst of content.
@@ -105,7 +114,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     self.sending = Sending::Opening(call, about);
                     false
                 }
-                Some(Err(error)) => self.fail_send(Some(about), &error),
+                Some(Err(error)) => self.fail_send(Some((Kind::Sent, about)), &error),
                 Some(Ok(chunk)) => {
                     let Opened { kind, metadata, length, offset } = chunk.content().opened();
                     let file = SendFile::new(self.disk.clone(), chunk).into();
@@ -113,20 +122,20 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     self.answer_send(SendAnswer::Opened { kind, metadata, length, offset })
                 }
             },
-            Sending::Stat(mut call) => match call.take().map(|status| status.and_then(|status| status)) {
+            Sending::Stat(mut call, about) => match call.take().map(|status| status.and_then(|status| status)) {
                 None => {
-                    self.sending = Sending::Stat(call);
+                    self.sending = Sending::Stat(call, about);
                     false
                 }
-                Some(Err(error)) => self.fail_send(None, &error),
+                Some(Err(error)) => self.fail_send(Some((Kind::LookedUp, about)), &error),
                 Some(Ok(status)) => self.answer_send(SendAnswer::Status(status.as_status())),
             },
-            Sending::Listing(mut call) => match call.take().map(|page| page.and_then(|page| page)) {
+            Sending::Listing(mut call, about) => match call.take().map(|page| page.and_then(|page| page)) {
                 None => {
-                    self.sending = Sending::Listing(call);
+                    self.sending = Sending::Listing(call, about);
                     false
                 }
-                Some(Err(error)) => self.fail_send(None, &error),
+                Some(Err(error)) => self.fail_send(Some((Kind::Listed, about)), &error),
                 Some(Ok(Page { entries, has_more })) => {
                     self.sending = Sending::Listed(entries.into_iter(), has_more);
                     self.answer_send(SendAnswer::Listing)

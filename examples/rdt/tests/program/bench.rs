@@ -46,7 +46,7 @@ fn a_server_allows_no_measurement_unless_it_says_so() {
     std::fs::write(place.client("file"), "file").unwrap();
     for name in [".rdt-bench-1", ".RDT-bench-x"] {
         let put = place.put(&place.client("file"), &server.address, &["--name", name]);
-        put.expect_end(1, "it does not permit that");
+        put.expect_end(1, "its options, or the permissions of its files, do not permit that");
     }
     assert!(Place::names(&place.server("")).is_empty());
 }

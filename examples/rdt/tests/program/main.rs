@@ -36,6 +36,8 @@ mod lists;
 #[cfg(target_os = "linux")]
 mod log_file;
 #[cfg(target_os = "linux")]
+mod lost_folder;
+#[cfg(target_os = "linux")]
 mod lost_parts;
 mod many_clients;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 //! Why a file of a tree is not stored or sent, and what its peer learns of that.
 
-use super::super::folder::Kept;
+use super::super::folder::{Kept, Unusable};
 use crate::access::Barred;
 use crate::messages::error_text;
 use rdt_proto::ftp::StorageError;
@@ -82,6 +82,10 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
     }
     if let Some(Kept) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
         return StorageError::NoReplace;
+    }
+    let unusable: Option<&Unusable> = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if unusable.is_some() {
+        return StorageError::Unavailable;
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(Gone) => StorageError::PrefixGone,

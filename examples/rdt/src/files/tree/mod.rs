@@ -140,11 +140,13 @@ impl Tree {
     ///
     /// If the bytes before the offset are not there, the error is a [`Gone`], which has a [`storage_error`] of its own.
     pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
+        self.check_usable()?;
         Incoming::create(self, want, reserve)
     }
 
     /// Opens a file or a link, and begins behind what the peer has, as far as both are the same.
     pub(crate) fn open(&self, path: FilePath<'_>, have: Peaks<'_>) -> io::Result<Outgoing> {
+        self.check_usable()?;
         Outgoing::open(self, path, have)
     }
 
@@ -153,6 +155,7 @@ impl Tree {
     /// A large file whose values are not remembered is read only if its digest is asked for.
     pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
         names::check(path)?;
+        self.check_usable()?;
         if flags.contains(Flags::KEEP) {
             self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()), self.rules().wait_for_names);
             if let Some((length, peaks)) = self.inspect_part(path) {
@@ -187,6 +190,7 @@ impl Tree {
         after: Option<FilePath<'_>>,
         flags: Flags,
     ) -> io::Result<Listing> {
+        self.check_usable()?;
         Listing::new(self, folder, after, flags)
     }
 
@@ -217,6 +221,11 @@ impl Tree {
     /// starts, and from time to time. Returns how many were removed.
     pub(crate) fn expire(&self, space: Option<&Arc<Space>>) -> usize {
         self.0.parts.expire(self.0.rules.keep_parts_for, space)
+    }
+
+    /// Fails if the whole folder cannot be used any more. That is also why what has begun then fails.
+    fn check_usable(&self) -> io::Result<()> {
+        Ok(self.folder().check_usable()?)
     }
 
     fn inspect_part(&self, path: FilePath<'_>) -> Option<(u64, PeaksBuf)> {

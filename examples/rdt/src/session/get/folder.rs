@@ -32,7 +32,11 @@ impl Get {
                 let may_be_folder = wanted.entry.is_none()
                     && !matches!(
                         code,
-                        ErrorCode::NotPermitted | ErrorCode::NoDownloads | ErrorCode::Cancelled | ErrorCode::Busy
+                        ErrorCode::NotPermitted
+                            | ErrorCode::NoDownloads
+                            | ErrorCode::Unavailable
+                            | ErrorCode::Cancelled
+                            | ErrorCode::Busy
                     );
                 if may_be_folder {
                     self.pending.push_back(Pending::Stat { wanted, code: Some(code) });

@@ -1,0 +1,101 @@
+//! A server whose folder is gone, or may not be used any more.
+
+use crate::runner::{Place, Server, content, program, run, run_in, write_large};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+/// What a client says, with the address of the server in front.
+const GONE: &str =
+    "cannot use its folder any more (removed, its disk gone, or its permissions changed): tell its operator";
+
+/// Every request fails for the same reason, which the log of the server has.
+fn expect_gone(place: &Place, server: &mut Server, cause: &str) {
+    let gone = format!("rdt: {} {GONE}", server.address);
+    let address = server.address.clone();
+    let log = |server: &mut Server, request: &str| {
+        let line = server.running.expect(&format!(" {request}: "));
+        assert!(line.contains(&format!("storage not available ({cause})")), "{line}");
+    };
+    for path in ["", "/folder", "/*"] {
+        run(&["ls", &format!("{address}{path}")]).expect_end(1, &gone);
+        log(server, if path == "/folder" { "ls \"folder\"" } else { "ls" });
+    }
+    for (name, request) in [("a", "get \"a\""), (".", "ls"), ("*", "ls"), ("none", "get \"none\"")] {
+        run_in(&place.client(""), &["get", name, &address]).expect_end(1, &gone);
+        log(server, request);
+    }
+    std::fs::write(place.client("small"), "small").unwrap();
+    place.put(&place.client("small"), &address, &[]).expect_end(1, &gone);
+    log(server, "put \"small\"");
+    write_large(&place.client("large"));
+    place.put(&place.client("large"), &address, &[]).expect_end(1, &gone);
+    log(server, "stat \"large\"");
+    place.put(&place.client("small"), &address, &["--update"]).expect_end(1, &gone);
+}
+
+/// Regression: `ls` printed nothing and ended with 0, and `put` was told "not permitted".
+#[test]
+fn a_removed_folder_fails_each_request_with_its_cause() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    std::fs::write(place.server("a"), "a").unwrap();
+    std::fs::remove_dir_all(place.server("")).unwrap();
+    expect_gone(&place, &mut server, "the whole folder was removed");
+    // Another folder of that name is not the one that is served.
+    std::fs::create_dir(place.server("")).unwrap();
+    run(&["ls", &server.address]).expect_end(1, GONE);
+}
+
+#[test]
+fn a_folder_that_is_removed_meanwhile_fails_the_upload() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    std::fs::write(place.client("a"), content(16 << 20)).unwrap();
+    let mut client = place.put(&place.client("a"), &server.address, &["--rate", "100M"]);
+    client.expect_progress();
+    std::fs::remove_dir_all(place.server("")).unwrap();
+    client.expect_end(1, GONE);
+    server.running.expect("storage not available (the whole folder was removed)");
+}
+
+#[test]
+fn a_removed_folder_is_a_failure_in_base_mode() {
+    const BASE: [&str; 2] = ["--profile", "rostov"];
+    let place = Place::new();
+    let mut server = place.serve(&BASE);
+    std::fs::remove_dir_all(place.server("")).unwrap();
+    std::fs::write(place.client("small"), "small").unwrap();
+    place.put(&place.client("small"), &server.address, &BASE).expect_end(1, "its storage failed");
+    server.running.expect("put \"small\": refused: storage failed (the whole folder was removed)");
+    place.get("a", &server.address, &BASE).expect_end(1, "its storage failed");
+    server.running.expect("get \"a\": refused: storage failed (the whole folder was removed)");
+}
+
+/// The program without the rights of the superuser, who may use every folder.
+fn program_without_rights(place: &Place) -> Command {
+    let secret = place.client("secret");
+    std::fs::write(&secret, "").unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
+    if std::fs::File::open(&secret).is_err() {
+        return program();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(program().get_program());
+    command
+}
+
+#[test]
+fn a_folder_without_permission_fails_each_request() {
+    let place = Place::new();
+    let mut server = place.serve_with(program_without_rights(&place), &[]);
+    std::fs::write(place.server("a"), "a").unwrap();
+    std::fs::set_permissions(place.server(""), Permissions::from_mode(0o000)).unwrap();
+    expect_gone(&place, &mut server, "the permissions of the whole folder have changed");
+    std::fs::set_permissions(place.server(""), Permissions::from_mode(0o700)).unwrap();
+    run(&["ls", &server.address]).expect_end(0, " a");
+    // One file.
+    std::fs::set_permissions(place.server("a"), Permissions::from_mode(0o000)).unwrap();
+    place.get("a", &server.address, &[]).expect_end(1, "or the permissions of its files, do not permit that");
+    server.running.expect("get \"a\": refused: not permitted (permission denied)");
+}
