@@ -110,7 +110,7 @@ pub(crate) fn announcement(
     bound: &[SocketAddr],
     root: &Path,
 ) -> String {
-    let what = format!("{} the files of {}", access.verb(replaces), root.display());
+    let what = format!("{} files in {}", access.verb(replaces), root.display());
     let what = if access == Access::WriteOnly { format!("add files to {}", root.display()) } else { what };
     let list = networks.0.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ");
     if bound.iter().all(|address| address.ip().to_canonical().is_loopback()) {
@@ -120,7 +120,9 @@ pub(crate) fn announcement(
                  --bind or --allow"
             );
         }
-        return format!("only this machine reaches the server: each of its users and programs can {what}");
+        return format!(
+            "only this machine reaches the server (--bind opens it to others): each of its users and programs can {what}"
+        );
     }
     let warning = "there is no password and no encryption";
     if networks.is_empty() {
@@ -174,10 +176,10 @@ mod tests {
         let any = "0.0.0.0:6969";
         assert_eq!(
             say(Access::ReadWrite, true, &[], &[any]),
-            "anyone who reaches the port can read, add and replace the files of /srv: there is no password and no encryption"
+            "anyone who reaches the port can read, add and replace files in /srv: there is no password and no encryption"
         );
-        assert!(say(Access::ReadWrite, false, &[], &[any]).contains("can read and add the files of"));
-        assert!(say(Access::ReadOnly, true, &[], &[any]).contains("can read the files of /srv: there"));
+        assert!(say(Access::ReadWrite, false, &[], &[any]).contains("can read and add files in"));
+        assert!(say(Access::ReadOnly, true, &[], &[any]).contains("can read files in /srv: there"));
         assert!(say(Access::WriteOnly, true, &[], &[any]).contains("can add files to /srv: there"));
         let allowed = say(Access::ReadOnly, true, &["10.0.0.0/8", "::1"], &[any]);
         assert!(allowed.starts_with("anyone with an address in 10.0.0.0/8, ::1/128 can read"), "{allowed}");

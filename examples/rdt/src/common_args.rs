@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Common {
-    /// The implementation at the other end
+    /// The implementation at the other end. A server reaches only clients with the same profile
     #[arg(long, value_enum, default_value_t = Profile::Note)]
     profile: Profile,
     /// With --profile rostov: the retransmission mechanism of the other end, which is not visible on the wire

@@ -134,10 +134,7 @@ mod transfer_args;
 mod usage;
 
 use args::Command;
-use files::Folder;
-use messages::error_text;
 use serve::serve;
-use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
 
@@ -178,8 +175,4 @@ fn main() -> ExitCode {
 /// Watches for the signals that ask a program to end.
 fn watch() -> Result<Stop, String> {
     Stop::on_signals().map_err(local_failure::at_start)
-}
-
-fn open_folder(path: &Path) -> Result<Folder, String> {
-    Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), error_text(&error)))
 }

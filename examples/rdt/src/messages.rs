@@ -121,6 +121,8 @@ pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, det
             Some(CloseReason::Finished) => "sent".into(),
             other => format!("sent, but perhaps not all of it arrived: {}", end_reason(other)),
         },
+        // A server cancels requests only when it ends.
+        Outcome::Refused(ErrorCode::Cancelled) => "not complete: this server was stopped".into(),
         Outcome::Refused(code) if says_all(code) => format!("refused: {code}"),
         Outcome::Refused(code) => format!("refused: {code}{detail}"),
         Outcome::Cancelled => "cancelled by the client".into(),
@@ -160,6 +162,10 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
 pub(crate) fn refusal_of(path: &str, code: ErrorCode) -> Cow<'static, str> {
     match path_pattern::fault(path) {
         Some(fault) if code == ErrorCode::NoSuchFile => format!("{} (it is no pattern: {fault})", refusal(code)).into(),
+        // A server that is busy with other clients ends the whole connection.
+        Some(_) | None if code == ErrorCode::Busy => {
+            "it is busy: another client has begun to store a file under this name; try again later".into()
+        }
         Some(_) | None => refusal(code).into(),
     }
 }

@@ -17,23 +17,19 @@ use crate::server_address;
 use crate::service_manager::{self, ServiceManager, Watchdog};
 use crate::stop::{Stop, Terminal};
 use crate::trace_file::TraceFile;
-use crate::{open_folder, output, threads};
+use crate::{output, threads};
 use cap_std::fs::Dir;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
-    if !args.root.exists() {
-        // If this fails, opening the folder reports the error.
-        let _ = std::fs::create_dir(&args.root);
-    }
     let (limits, session_config) = (args.limits(), args.session_config());
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let (access, networks) = (args.access(), Networks::new(&args.allow));
-    let folder = open_folder(&args.root)?;
+    let folder = open_root(&args.root, access)?;
     if access != Access::ReadOnly {
         warn_unless_writable(&folder, &args.root);
     }
@@ -59,7 +55,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let together = Threads::new(sockets.len(), stop.clone());
     if !args.common.quiet {
         messages::to_stderr(restriction);
-        messages::to_stderr(announcement(access, !args.no_replace, &networks, &bound, &args.root));
+        messages::to_stderr(announcement(access, !args.no_replace, &networks, &bound, &absolute(&args.root)));
+        if args.common.is_base_mode() {
+            messages::to_stderr(BASE_MODE);
+        }
     }
     let list = bound.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
     let serving = format!("serving {} on {list}", args.root.display());
@@ -84,6 +83,51 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     })?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which clients a server in base mode has.
+const BASE_MODE: &str = "base mode: the server answers only programs in base mode, such as rdt put FILE ADDR --profile \
+                         rostov and rdt get NAME ADDR --profile rostov: one file each, no folders and no lists";
+
+/// Opens the folder to serve, and makes it if it is missing.
+fn open_root(root: &Path, access: Access) -> Result<Folder, String> {
+    let made = if root.exists() { Ok(()) } else { std::fs::create_dir(root) };
+    let fail = |what: &str, error: &io::Error, advice: &str| {
+        Err(format!("cannot {what} the folder {} on this machine: {}: {advice}", root.display(), error_text(error)))
+    };
+    let folder = match (Folder::open(root), made) {
+        (Ok(folder), _) => folder,
+        (Err(error), _) if error.kind() == io::ErrorKind::NotADirectory => {
+            return fail("serve", &error, "give --root with a folder, and to serve one file, the folder that it is in");
+        }
+        (Err(opened), Err(error)) if opened.kind() == io::ErrorKind::NotFound => {
+            let advice = match error.kind() {
+                io::ErrorKind::NotFound => "create the folder above it, or give another --root",
+                io::ErrorKind::AlreadyExists => "it is a link to nothing: remove it, or give another --root",
+                _ => "create it as a user who may, or give another --root",
+            };
+            return fail("create", &error, advice);
+        }
+        (Err(error), _) => return fail("serve", &error, advice_on_root(&error)),
+    };
+    if access != Access::WriteOnly
+        && let Err(error) = std::fs::read_dir(root)
+    {
+        return fail("read", &error, advice_on_root(&error));
+    }
+    Ok(folder)
+}
+
+fn advice_on_root(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "give this user its permission, or another --root",
+        _ => "look at the path (links, disk), or give another --root",
+    }
+}
+
+/// The whole path, which says more than a dot. If it is not known, the path as it is.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A server whose folder takes no files still serves them, and stores in the folders of it that do.
@@ -154,12 +198,18 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::AddrInUse => {
             ": another program has this port, perhaps another rdt serve: end that, or give --bind with another port"
         }
-        io::ErrorKind::AddrNotAvailable => ": it is no address of this machine: give --bind 0.0.0.0 for all of them",
+        io::ErrorKind::AddrNotAvailable => {
+            ": it is no address of this machine: give --bind with one that it has, or with 0.0.0.0 for all, which opens \
+             the port to everyone who reaches this machine"
+        }
         io::ErrorKind::PermissionDenied => ": give --bind with a port from 1024 on",
         _ => "",
     };
     format!("cannot listen on {address}: {}{advice}", error_text(error))
 }
+
+/// The program alone keeps clients in the folder.
+const UNRESTRICTED: &str = "only the program itself keeps clients to the folder, and the system does not help";
 
 /// Restricts the program to the folder of the server, and of its log. Returns a line that says how far.
 ///
@@ -171,19 +221,23 @@ fn restrict(folder: &Folder, log: Option<&Dir>, args: &ServeArgs) -> String {
     let and = if log.is_some() { ", and append to its log" } else { "" };
     let log = log.map(|folder| (folder.as_fd(), Use::Log));
     let may = args.access().needs();
-    let root = args.root.display();
+    let root = absolute(&args.root);
+    let root = root.display();
     let folders: Vec<_> = [(folder.as_fd(), Use::Files(args.access()))].into_iter().chain(log).collect();
     match sandbox::restrict(&folders) {
-        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}{and}"),
-        Ok(Restriction::Partial) => {
-            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}{and}")
+        Ok(Restriction::Whole) => {
+            format!("whatever a client sends, the kernel lets this server only {may} in {root}{and} (Landlock)")
         }
-        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
-        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
+        Ok(Restriction::Partial) => format!(
+            "whatever a client sends, the kernel lets this server only {may} in {root}{and}, as far as this old kernel \
+             can (Landlock)"
+        ),
+        Ok(Restriction::None) => format!("{UNRESTRICTED}: it is too old, or has it switched off (Landlock)"),
+        Err(error) => format!("{UNRESTRICTED} (Landlock: {})", error_text(&error)),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn restrict(_folder: &Folder, _log: Option<&Dir>, _args: &ServeArgs) -> String {
-    "not restricted to its folder by the system, which has no Landlock".into()
+    UNRESTRICTED.into()
 }

@@ -17,7 +17,9 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on: host, host:port, or port 0 for any free port. Not used if systemd passes sockets
+    /// The address to listen on: host, host:port, or port 0 for any free port. The default is for this machine alone.
+    /// 0.0.0.0 (all addresses) opens the port to everyone who reaches this machine: see --allow. Not used if systemd
+    /// passes sockets
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The folder, created if it does not exist. Nothing outside of it is read or written

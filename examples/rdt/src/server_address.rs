@@ -164,7 +164,10 @@ impl Display for ServerAddress {
 pub(crate) fn parse_bind(text: &str) -> Result<String, String> {
     let (host, _) = split(text, false)?;
     if is_number(&host) {
-        return Err(format!("a number is no address: write 0.0.0.0:{host} if it is the port, or 127.0.0.1:{host}"));
+        return Err(format!(
+            "a number is no address: if it is the port, write 127.0.0.1:{host} for this machine alone, or 0.0.0.0:{host} for \
+             everyone who reaches this machine"
+        ));
     }
     Ok(text.to_owned())
 }

@@ -84,7 +84,9 @@ fn of_list(option: &str) -> Option<&'static str> {
 fn of_server(option: &str) -> Option<&'static str> {
     Some(match option {
         "-q" => "write --quiet",
-        "-p" | "-P" | "--port" => "write --bind 0.0.0.0:PORT, or --bind 127.0.0.1:PORT",
+        "-p" | "-P" | "--port" => {
+            "write --bind 127.0.0.1:PORT for this machine alone, or --bind 0.0.0.0:PORT for everyone who reaches this machine"
+        }
         "--host" | "--listen" | "--address" => "write --bind HOST:PORT",
         "-d" | "--dir" | "--directory" | "--folder" => "write --root DIR",
         "--daemon" | "--background" | "--detach" => {

@@ -19,20 +19,21 @@ fn a_server_says_at_its_start_what_reaches_it() {
         (
             &[][..],
             format!(
-                "rdt: only this machine reaches the server: each of its users and programs can read, add and replace the files of {root}"
+                "rdt: only this machine reaches the server (--bind opens it to others): each of its users and programs can \
+                 read, add and replace files in {root}"
             ),
         ),
         (
             &["--bind", "0.0.0.0:0"],
             format!(
-                "rdt: anyone who reaches the port can read, add and replace the files of {root}: there is no password and no encryption"
+                "rdt: anyone who reaches the port can read, add and replace files in {root}: there is no password and no encryption"
             ),
         ),
-        (&["--bind", "0.0.0.0:0", "--read-only"], format!("anyone who reaches the port can read the files of {root}")),
+        (&["--bind", "0.0.0.0:0", "--read-only"], format!("anyone who reaches the port can read files in {root}")),
         (&["--bind", "[::]:0", "--write-only"], format!("anyone who reaches the port can add files to {root}")),
         (
             &["--bind", "0.0.0.0:0", "--no-replace", "--allow", "10.0.0.1/8"],
-            format!("anyone with an address in 10.0.0.0/8 can read and add the files of {root}"),
+            format!("anyone with an address in 10.0.0.0/8 can read and add files in {root}"),
         ),
     ] {
         let said = place.serve(options).running.expect_seen(" can ");

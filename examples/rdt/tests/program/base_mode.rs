@@ -131,3 +131,16 @@ fn a_pattern_that_matches_no_name_is_said_to_be_none() {
     place.get("[a].txt", &server.address, &BASE).expect_end(0, "received \"[a].txt\"");
     place.get("*.txt", &server.address, &BASE).expect_end(1, "(a server in base mode knows no patterns)");
 }
+
+/// Regression: nothing said that other clients get no answer.
+#[test]
+fn a_server_says_that_it_is_in_base_mode() {
+    let place = Place::new();
+    let base = "rdt: base mode: the server answers only programs in base mode";
+    let line = place.serve(&BASE).running.expect_seen(base);
+    assert!(line.contains("rdt put FILE ADDR --profile rostov"), "{line}");
+    let other = place.serve(&[]);
+    other.running.interrupt();
+    let (_, said) = other.running.end();
+    assert!(!said.contains(base), "{said}");
+}

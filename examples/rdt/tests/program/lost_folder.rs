@@ -1,9 +1,9 @@
 //! A server whose folder is gone, or may not be used any more.
 
-use crate::runner::{Place, Server, content, program, run, run_in, write_large};
+use crate::runner::{Place, Running, Server, content, program, run, run_in, write_large};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What a client says, with the address of the server in front.
 const GONE: &str =
@@ -98,4 +98,27 @@ fn a_folder_without_permission_fails_each_request() {
     std::fs::set_permissions(place.server("a"), Permissions::from_mode(0o000)).unwrap();
     place.get("a", &server.address, &[]).expect_end(1, "or the permissions of its files, do not permit that");
     server.running.expect("get \"a\": refused: not permitted (permission denied)");
+}
+
+/// Regression: the server started, and refused each list.
+#[test]
+fn a_folder_that_cannot_be_read_is_an_error_of_the_start() {
+    let place = Place::new();
+    let root = place.server("");
+    let root = root.to_str().unwrap();
+    let serve = |place: &Place, options: &[&str]| {
+        let mut command = program_without_rights(place);
+        command.args(["serve", "--bind", "127.0.0.1:0", "--root", root]).args(options);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::read(command.spawn().unwrap())
+    };
+    for mode in [0o000, 0o300] {
+        std::fs::set_permissions(root, Permissions::from_mode(mode)).unwrap();
+        let why = "on this machine: permission denied: give this user its permission, or another --root";
+        serve(&place, &[]).expect_end(1, why);
+    }
+    // A drop box shows nothing.
+    let mut drop_box = serve(&place, &["--write-only"]);
+    drop_box.expect("serving ");
+    std::fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
 }

@@ -72,7 +72,7 @@ fn a_server_says_at_its_end_that_lines_were_lost() {
     let (root, state) = (place.server("").display().to_string(), place.client("state").display().to_string());
     let arguments = ["serve", "--bind", "127.0.0.1:0", "--root", &root, "--state", &state];
     let mut server = run_with_output(&arguments, std::path::Path::new("/dev/full"));
-    server.expect("restricted");
+    server.expect("Landlock");
     server.terminate();
     server.expect_end(0, "rdt: 1 line of output was dropped");
 }

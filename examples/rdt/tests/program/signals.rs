@@ -69,7 +69,7 @@ fn a_second_signal_cancels_the_transfers_at_once() {
         server.running.expect("for at most 100 s");
         server.running.signal(second);
         client.expect_end(1, "it was stopped there");
-        server.running.expect_end(0, "put \"large\": refused: cancelled");
+        server.running.expect_end(0, "put \"large\": not complete: this server was stopped");
     }
 }
 
@@ -81,7 +81,7 @@ fn transfers_that_take_longer_than_the_drain_are_cancelled() {
         let client = put_endless(&place, &server);
         server.running.terminate();
         client.expect_end(1, "it was stopped there");
-        server.running.expect_end(0, "put \"large\": refused: cancelled");
+        server.running.expect_end(0, "put \"large\": not complete: this server was stopped");
     }
 }
 

@@ -116,9 +116,38 @@ const FILES: &[Row] = &[
     ("demo {client}/none", "rdt: cannot read {client}/none on this machine: no such file or directory: check the path"),
     (
         "serve --root {client}/none/a --bind 127.0.0.1:0",
-        "rdt: cannot use the folder {client}/none/a: no such file or directory*",
+        "rdt: cannot create the folder {client}/none/a on this machine: no such file or directory: create the folder above \
+         it, or give another --root",
     ),
-    ("serve --root {small} --bind 127.0.0.1:0", "rdt: cannot use the folder {small}: not a directory*"),
+    (
+        "serve --root {small} --bind 127.0.0.1:0",
+        "rdt: cannot serve the folder {small} on this machine: not a directory: give --root with a folder, and to serve \
+         one file, the folder that it is in",
+    ),
+    (
+        "serve --root /dev/null --bind 127.0.0.1:0",
+        "rdt: cannot serve the folder /dev/null on this machine: not a directory: give --root with a folder, and to serve \
+         one file, the folder that it is in",
+    ),
+    (
+        "serve --root {circle} --bind 127.0.0.1:0",
+        "rdt: cannot serve the folder {circle} on this machine: too many levels of symbolic links*: look at the path \
+         (links, disk), or give another --root",
+    ),
+    (
+        "serve --root {dangling} --bind 127.0.0.1:0",
+        "rdt: cannot create the folder {dangling} on this machine: file exists: it is a link to nothing: remove it, or give \
+         another --root",
+    ),
+    (
+        "serve --root /proc/none --bind 127.0.0.1:0",
+        "rdt: cannot create the folder /proc/none on this machine: *or give another --root",
+    ),
+    (
+        "serve --root {client} --bind 192.0.2.1:0",
+        "rdt: cannot listen on 192.0.2.1:0: cannot assign requested address: it is no address of this machine: give --bind \
+         with one that it has, or with 0.0.0.0 for all, which opens the port to everyone who reaches this machine",
+    ),
     (
         "serve --root {client} --log {client}/l --bind 127.0.0.1:0",
         "rdt: --log {client}/l: clients could read and replace it in {client}: give another folder",
@@ -243,6 +272,8 @@ impl Setting {
             ("{read-only}", self.read_only.clone()),
             ("{full}", self.full.clone()),
             ("{silent}", self.silent.clone()),
+            ("{circle}", path("circle")),
+            ("{dangling}", path("dangling")),
             ("{closed}", "127.0.0.1:1".into()),
             // On Linux all addresses of 127.0.0.0/8 belong to this host.
             // Rows run together, so each has an address of its own.
@@ -282,6 +313,10 @@ impl Setting {
         std::fs::write(place.client("two words"), "small").unwrap();
         std::fs::write(place.client("medium"), [0; 2_000]).unwrap();
         std::fs::write(place.client("a:b"), "small").unwrap();
+        #[cfg(unix)]
+        for (link, target) in [("circle", "circle"), ("dangling", "nothing")] {
+            std::os::unix::fs::symlink(target, place.client(link)).unwrap();
+        }
         let server = place.serve(&["--max-size", "1K", "--no-replace"]);
         let read_only = place.serve(&["--read-only"]);
         let full = place.serve(&["--max-unfinished", "1"]);

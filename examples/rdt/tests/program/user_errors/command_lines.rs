@@ -31,7 +31,11 @@ pub(super) const COMMAND_LINES: &[Row] = &[
     ("put -q {small} {closed}", "error: there is no -q: write --quiet"),
     ("put {small} {closed} -o a", "error: there is no -o: write --name PATH for the path at the server"),
     ("ls -l {closed}", "error: there is no -l: lengths, times and hidden files are listed anyway"),
-    ("serve -p 7000", "error: there is no -p: write --bind 0.0.0.0:PORT, or --bind 127.0.0.1:PORT"),
+    (
+        "serve -p 7000",
+        "error: there is no -p: write --bind 127.0.0.1:PORT for this machine alone, or --bind 0.0.0.0:PORT for everyone \
+         who reaches this machine",
+    ),
     (
         "put --force {small} {closed}",
         "error: there is no --force: files at the server are replaced anyway, unless it has --no-replace",
@@ -165,8 +169,8 @@ pub(super) const COMMAND_LINES: &[Row] = &[
     ("serve {client}", "error: the folder needs --root: write rdt serve --root {client}"),
     (
         "serve --bind 7000",
-        "error: invalid value '7000' for '--bind <ADDR>': a number is no address: write 0.0.0.0:7000 if it is the port, \
-         or 127.0.0.1:7000",
+        "error: invalid value '7000' for '--bind <ADDR>': a number is no address: if it is the port, write \
+         127.0.0.1:7000 for this machine alone, or 0.0.0.0:7000 for everyone who reaches this machine",
     ),
     ("put {small} 7000", "error: invalid value '7000': a number is no host: write HOST:7000 if it is the port"),
     ("put {small} host:", "error: invalid value 'host:': no port follows the colon: write host"),
