@@ -2,7 +2,7 @@
 
 use crate::args::Cli;
 use crate::messages::error_text;
-use crate::output;
+use crate::{manual, output};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use std::io::{self, Write};
@@ -17,7 +17,8 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
 
 /// Prints the manual page of a command, such as `socket-tcp send`. Without a command, that of the program.
 pub(crate) fn manual(path: &[String]) -> Result<ExitCode, String> {
-    let mut program = Cli::command();
+    // Its page would have nothing that `rdt help` does not print.
+    let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let mut command = &program;
     for name in path {
@@ -27,9 +28,7 @@ pub(crate) fn manual(path: &[String]) -> Result<ExitCode, String> {
             format!("there is no command {name:?} for a manual page; give one of: {known}")
         })?;
     }
-    let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
-    rendered.map_err(|error| format!("cannot make the manual page: {}", error_text(&error)))?;
+    let page = manual::page(command).map_err(|error| format!("cannot make the manual page: {}", error_text(&error)))?;
     Ok(print(&page))
 }
 

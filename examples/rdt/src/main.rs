@@ -42,7 +42,7 @@
 //! | `args`, `serve_args`, `transfer_args`, `common_args`, `usage` | the command line |
 //! | `foreign_usage` | what to write instead of the words of `scp`, `cp` and `ls` |
 //! | `server_address`, `remote_path`, `shell_words` | the address of a server, a path there, commands to paste |
-//! | `generated` | completions of shells, and manual pages |
+//! | `generated`, `manual`, `manual_text` | completions of shells, and manual pages |
 //! | `local_failure` | failures of this machine, in one wording |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
 //! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
@@ -89,6 +89,8 @@ mod load;
 mod local_failure;
 mod log;
 mod loss;
+mod manual;
+mod manual_text;
 mod memory_file;
 mod messages;
 mod narrator;

@@ -3,7 +3,7 @@
 use crate::args::Cli;
 use crate::escape::{escape_lines, is_unprintable};
 use crate::messages::to_stderr;
-use crate::{foreign_usage, output, trace_file};
+use crate::{foreign_usage, manual, output, trace_file};
 use clap::builder::Styles;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
@@ -17,7 +17,8 @@ const INVALID: u8 = 2;
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     // A message repeats arguments. Colours are escapes too, so it has none if an argument has any.
     let has_escapes = std::env::args_os().any(|argument| argument.to_string_lossy().contains(is_unprintable));
-    let mut command = if has_escapes { Cli::command().styles(Styles::plain()) } else { Cli::command() };
+    let command = manual::with_examples(Cli::command());
+    let mut command = if has_escapes { command.styles(Styles::plain()) } else { command };
     let matches = command.try_get_matches_from_mut(std::env::args_os());
     let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches)).and_then(|cli| match cli.check() {
         Ok(()) => Ok(cli),

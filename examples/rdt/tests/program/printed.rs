@@ -127,6 +127,9 @@ fn each_command_has_a_manual_page() {
         let (code, page) = run(&[&["man"], command].concat()).end();
         assert!(code == 0 && page.contains(&title.replace("\\-", "-")) && page.contains(text), "{page}");
     }
+    run(&["man", "help"]).expect_end(1, "there is no command \"help\"");
+    // The help has the same examples.
+    run(&["put", "--help"]).expect_end(0, "\n  rdt put photos server --update\n");
     run(&["man", "none"]).expect_end(
         1,
         "there is no command \"none\" for a manual page; give one of: serve, put, get, ls, demo, load, bench, socket-tcp",
