@@ -13,7 +13,7 @@
 //! | `binding` | sockets that are bound to an address |
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `limits`, `lifecycle` | the limits of a server, and how it ends |
-//! | `request_line` | what a server prints about a request |
+//! | `request_line`, `request_screen` | what a server prints about a request; which of that a terminal shows |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve`, `served` | starts a server; a client that it serves |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
@@ -112,6 +112,7 @@ mod report;
 mod report_limit;
 mod request;
 mod request_line;
+mod request_screen;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;

@@ -76,13 +76,23 @@ fn line(
 }
 
 impl Line {
+    /// Whether it is one of the small requests of a measurement, which makes hundreds of them.
+    pub(crate) fn is_of_no_interest(&self) -> bool {
+        (1..SMALL).contains(&self.bytes) && self.name.as_deref().is_some_and(is_memory_file)
+    }
+
+    /// Whose request it was, the command, and what became of it.
+    pub(crate) fn subject(&self) -> (Option<SocketAddr>, Option<&'static str>, &str) {
+        (self.client, self.command, &self.text)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Prints the line, or the object.
     pub(crate) fn print(&self) {
         let Self { client, command, name, ok, text, bytes, took, .. } = self;
-        if (1..SMALL).contains(bytes) && name.as_deref().is_some_and(is_memory_file) {
-            // A measurement makes hundreds of them.
-            return;
-        }
         if json::is_chosen() {
             let record = Record::Request {
                 time: now_text(),

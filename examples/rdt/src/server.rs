@@ -7,14 +7,19 @@ use crate::disk::{self, Disk, Finished};
 use crate::endpoint::Address;
 use crate::entropy;
 use crate::files::{Space, Tree};
+use crate::json;
 use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
+use crate::log::to_log;
 use crate::memory_file::BenchLimits;
 use crate::messages::to_stderr;
 use crate::network_error::NetworkErrors;
+use crate::observers::Verbosity;
+use crate::output;
 use crate::qlog::VantagePoint;
 use crate::refusals::Refusals;
 use crate::request_line::Line;
+use crate::request_screen::RequestScreen;
 use crate::served::{Offer, Served};
 use crate::service_manager::Watchdog;
 use crate::session::Committer;
@@ -74,9 +79,16 @@ pub(crate) struct FileServer {
     lifecycle: Lifecycle,
     errors: NetworkErrors,
     status: Status,
+    /// Which lines of requests are printed. `None`: all of them.
+    screen: Option<RequestScreen>,
     watchdog: Watchdog,
     /// When parts of interrupted uploads that are too old are removed next.
     expire_at: Instant,
+}
+
+/// Whether the lines of requests are for people: a log, a pipe, objects and `-v` have all of them.
+fn has_screen(verbosity: Verbosity) -> bool {
+    verbosity == Verbosity::Nothing && !json::is_chosen() && !output::has_log() && io::stdout().is_terminal()
 }
 
 impl FileServer {
@@ -110,6 +122,7 @@ impl FileServer {
             errors: NetworkErrors::default(),
             watchdog: Watchdog::default(),
             expire_at: now,
+            screen: has_screen(settings.verbosity).then(RequestScreen::default),
             status: Status::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -199,7 +212,7 @@ impl FileServer {
             self.deadlines.extend(deadline.map(|new| (new, index)));
             served.deadline = deadline;
         }
-        self.print(&lines);
+        self.print(now, &lines);
         if is_over {
             if let Some(deadline) = self.exchanges[index].as_ref().and_then(|served| served.deadline) {
                 self.deadlines.remove(&(deadline, index));
@@ -217,17 +230,29 @@ impl FileServer {
     }
 
     /// Prints the lines of requests that have ended.
-    fn print(&mut self, lines: &[Line]) {
+    fn print(&mut self, now: Instant, lines: &[Line]) {
         self.status.served += lines.len() as u64;
-        if !self.quiet {
-            lines.iter().for_each(Line::print);
+        if self.quiet {
+            return;
         }
+        self.print_sums(now);
+        for line in lines.iter().filter(|line| !line.is_of_no_interest()) {
+            if self.screen.as_mut().is_none_or(|screen| screen.handle(now, line)) {
+                line.print();
+            }
+        }
+    }
+
+    /// Prints the sums of lines that the terminal does not show one by one.
+    fn print_sums(&mut self, now: Instant) {
+        let sums = self.screen.as_mut().map(|screen| screen.take_sums(now));
+        sums.into_iter().flatten().for_each(to_log);
     }
 
     /// Prints the lines of requests that have not ended in time.
     fn print_rest(&mut self, now: Instant) {
         let lines: Vec<_> = self.exchanges.iter_mut().flatten().filter_map(|served| served.last_line(now)).collect();
-        self.print(&lines);
+        self.print(now, &lines);
     }
 
     /// Drives each exchange whose connection has an event.
@@ -238,7 +263,8 @@ impl FileServer {
     }
 
     /// Prints the totals. `thread` is the index of the thread if there are several.
-    pub(crate) fn print_totals(&self, thread: Option<u64>) {
+    pub(crate) fn print_totals(&mut self, thread: Option<u64>) {
+        self.screen.as_mut().into_iter().flat_map(RequestScreen::take_all).for_each(to_log);
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
             let errors = match self.errors.total() {

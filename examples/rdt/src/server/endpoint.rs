@@ -8,6 +8,7 @@ use crate::messages::to_stderr;
 use crate::network_error::Call;
 use crate::progress_line::{Moving, PathView};
 use crate::refusals::Refusals;
+use crate::request_screen::RequestScreen;
 use rdt_proto::connection::Gather;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::listener::{Dispatch, PeerId};
@@ -58,6 +59,7 @@ impl Endpoint for FileServer {
         }
         self.pump_events(now);
         self.accept(now);
+        self.print_sums(now);
         self.status.handle_timeout(now, self.active, &self.peers, self.refusals.as_ref());
         let moving = self.exchanges.iter().flatten().filter_map(|served| {
             let moving = served.moving()?;
@@ -181,6 +183,7 @@ impl Endpoint for FileServer {
             self.peers.poll_timeout(),
             self.lifecycle.poll_timeout(),
             status,
+            self.screen.as_ref().and_then(RequestScreen::poll_timeout),
             refusals,
             self.watchdog.poll_timeout(),
             Some(self.expire_at),

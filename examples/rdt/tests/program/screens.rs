@@ -324,3 +324,31 @@ fn progress_of_several_files_is_that_of_all() {
         assert!(last < storing, "{:#?}", shown.seen);
     }
 }
+
+/// Regression: ten thousand files had as many lines.
+#[test]
+fn a_terminal_shows_the_sum_of_many_small_files() {
+    let place = Place::new();
+    std::fs::create_dir(place.client("tree")).unwrap();
+    for at in 0..300 {
+        std::fs::write(place.client("tree").join(at.to_string()), "small").unwrap();
+    }
+    let root = place.server("").display().to_string();
+    let serve = |options: &[&str]| {
+        let arguments = [&["serve", "--root", &root, "--bind", "127.0.0.1:0"], options].concat();
+        let mut shown = Shown::run(&arguments, 120);
+        let address = shown.address();
+        crate::runner::run(&["put", place.client("tree").to_str().unwrap(), &address])
+            .expect_end(0, "stored 300 files");
+        shown
+    };
+    let mut shown = serve(&[]);
+    shown.read_until(" more: stored; ");
+    shown.interrupt();
+    let lines: std::collections::BTreeSet<_> =
+        shown.seen.iter().flat_map(|seen| seen.lines()).filter(|line| line.contains(" put \"")).collect();
+    assert!((5..100).contains(&lines.len()), "{lines:#?}");
+    let mut shown = serve(&["-v"]);
+    shown.interrupt();
+    assert!(!shown.seen.iter().any(|seen| seen.contains(" more: stored")), "all lines");
+}
