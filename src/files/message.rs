@@ -127,6 +127,9 @@ pub enum FileKind {
     Folder,
     /// 2: a symbolic link. Its content is its target.
     Link,
+    /// 3: something that no request can read, because of its permissions or a name that is not UTF-8. Only ENTRY has it,
+    /// with the other bytes of such a name as `\xFF`.
+    Unreadable,
     /// 255: nothing.
     Nothing,
     /// A kind that this version does not know. Storage refuses it.
@@ -141,6 +144,7 @@ impl FileKind {
             Self::File => 0,
             Self::Folder => 1,
             Self::Link => 2,
+            Self::Unreadable => 3,
             Self::Nothing => 255,
             Self::Other(value) => value,
         }
@@ -153,6 +157,7 @@ impl From<u8> for FileKind {
             0 => Self::File,
             1 => Self::Folder,
             2 => Self::Link,
+            3 => Self::Unreadable,
             255 => Self::Nothing,
             other => Self::Other(other),
         }

@@ -7,7 +7,6 @@ use crate::messages::{amount, command, request_outcome};
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{Outcome, Server, Session};
-use std::ffi::OsStr;
 use std::net::SocketAddr;
 
 /// The length in bytes from which a measurement has a line.
@@ -20,8 +19,8 @@ pub(crate) struct End<'a> {
     pub(crate) reason: Option<CloseReason>,
     /// The message of the operating system for a failure.
     pub(crate) error: Option<&'a str>,
-    /// The name of the file if it is another than the one in the request.
-    pub(crate) stored_as: Option<&'a OsStr>,
+    /// What is said instead of the outcome.
+    pub(crate) text: Option<String>,
     pub(crate) took: Duration,
 }
 
@@ -62,10 +61,7 @@ fn line(
     bytes: u64,
     end: &End<'_>,
 ) -> Line {
-    let text = match end.stored_as {
-        Some(name) => format!("stored as {name:?}"),
-        None => request_outcome(end.outcome, end.reason, end.error),
-    };
+    let text = end.text.clone().unwrap_or_else(|| request_outcome(end.outcome, end.reason, end.error));
     let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
     let ok = is_sent || end.outcome == Outcome::Stored;
     let is_measurement = bytes >= SMALL && name.is_some_and(is_memory_file);

@@ -21,6 +21,7 @@ use rdt_proto::files::{FileServer, FileServerConfig};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, StorageError, Transfer};
 use rdt_proto::listener::PeerId;
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
 
 /// The type of VERSION, the first message of a session with many requests.
@@ -253,9 +254,15 @@ fn first_line(
     now: Instant,
     started: Instant,
 ) -> Line {
-    let (error, stored_as) = (exchange.error().map(|error| &*error.text), exchange.storage().stored_as());
+    let error = exchange.error().map(|error| &*error.text);
+    let text = exchange.storage().stored_as().map(stored_as_text);
     let took = now.saturating_since(started);
-    request_line::of_session(client, &exchange.session, &request_line::End { outcome, reason, error, stored_as, took })
+    request_line::of_session(client, &exchange.session, &request_line::End { outcome, reason, error, text, took })
+}
+
+/// What is said of a file that has another name than the one in the request.
+fn stored_as_text(name: &OsStr) -> String {
+    format!("stored as {name:?}")
 }
 
 /// The line of content that has ended.
@@ -282,11 +289,15 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
         }
         (Err(Failure::Storage(error, _)), ..) => Outcome::Refused((*error).into()),
         (Err(Failure::Uncertain(error, _)), ..) => Outcome::StorageFailed(*error),
+        (Err(Failure::Unreadable(_)), ..) => Outcome::StorageFailed(StorageError::NotPermitted),
     };
-    let (stored_as, error) = match &result {
-        Ok(stored_as) => (stored_as.as_deref(), None),
+    let (text, error) = match &result {
+        Ok(stored_as) => (stored_as.as_deref().map(stored_as_text), None),
         Err(Failure::Storage(_, error) | Failure::Uncertain(_, error)) => (None, Some(&*error.text)),
         Err(Failure::Interrupted | Failure::Length | Failure::DigestMismatch) => (None, None),
+        Err(Failure::Unreadable(count)) => {
+            (Some(format!("listed, but {count} of it cannot be read (permissions, or a name that is not UTF-8)")), None)
+        }
     };
     let command = match kind {
         Kind::Received => "put",
@@ -294,6 +305,6 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
         Kind::LookedUp => "stat",
         Kind::Listed => "ls",
     };
-    let end = request_line::End { outcome, reason, error, stored_as, took: ended.saturating_since(started) };
+    let end = request_line::End { outcome, reason, error, text, took: ended.saturating_since(started) };
     request_line::of_content(client, command, path.as_deref(), bytes, &end)
 }

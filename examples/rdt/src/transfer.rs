@@ -201,7 +201,7 @@ fn print(entry: &EntryBuf) {
             FileKind::File => "file",
             FileKind::Folder => "folder",
             FileKind::Link => "link",
-            FileKind::Nothing | FileKind::Other(_) => "other",
+            FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => "other",
         };
         return Record::Entry { path: &entry.path, kind, bytes: entry.length, modified }.print();
     }
@@ -209,6 +209,7 @@ fn print(entry: &EntryBuf) {
         FileKind::Folder => String::new(),
         // The length of its target's name says nothing.
         FileKind::Link => "link".into(),
+        FileKind::Unreadable => "unreadable".into(),
         FileKind::File | FileKind::Nothing | FileKind::Other(_) => HumanBytes(entry.length).to_string(),
     };
     let slash = if is_folder { "/" } else { "" };

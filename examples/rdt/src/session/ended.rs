@@ -43,4 +43,6 @@ pub(crate) enum Failure {
     Length,
     /// It has another digest.
     DigestMismatch,
+    /// This number of entries of a list cannot be named or read.
+    Unreadable(u64),
 }

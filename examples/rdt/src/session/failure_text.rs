@@ -7,7 +7,7 @@ use crate::files::Blocker;
 use crate::local_failure;
 use crate::path_pattern::PathPattern;
 use crate::shell_words::word;
-use rdt_proto::files::FilePath;
+use rdt_proto::files::{FileKind, FilePath};
 use rdt_proto::ftp::StorageError;
 use std::net::SocketAddr;
 
@@ -26,11 +26,17 @@ pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
 }
 
 /// The server has something there that is not fetched.
-pub(super) fn not_a_file(server: SocketAddr, path: &str) -> String {
-    format!(
-        "\"{path}\" at {server} is a link to a folder, to nothing, or out of its root: get follows links to files only: \
-         get what it leads to, by its own path"
-    )
+pub(super) fn not_a_file(server: SocketAddr, path: &str, kind: FileKind) -> String {
+    let why = match kind {
+        FileKind::Unreadable => {
+            "cannot be read there, since its permissions forbid it or its name is not UTF-8: ask its operator"
+        }
+        FileKind::Link | FileKind::File | FileKind::Folder | FileKind::Nothing | FileKind::Other(_) => {
+            "is a link to a folder, to nothing, or out of its root: get follows links to files only: get what it leads to, \
+             by its own path"
+        }
+    };
+    format!("\"{path}\" at {server} {why}")
 }
 
 /// A pattern of the user names nothing.

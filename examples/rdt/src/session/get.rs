@@ -33,7 +33,7 @@ use crate::progress::Step;
 use crate::progress_line::PathView;
 use matching::Listing;
 use rdt_proto::Instant;
-use rdt_proto::files::{BLOCK_BYTES, FilePathBox};
+use rdt_proto::files::{BLOCK_BYTES, FileKind, FilePathBox};
 use rdt_proto::ftp::{ErrorCode, StorageError};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
@@ -250,7 +250,7 @@ impl Requests for Get {
                     let Some(wanted) = wanted else { return };
                     let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
-                        not_a_file(server, &wanted.path)
+                        not_a_file(server, &wanted.path, FileKind::Link)
                     } else {
                         not_received(server, wanted.path.as_path(), &wanted.destination, failure)
                     };

@@ -136,7 +136,10 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     false
                 }
                 Some(Err(error)) => self.fail_send(Some((Kind::Listed, about)), &error),
-                Some(Ok(Page { entries, has_more })) => {
+                Some(Ok(Page { entries, has_more, unreadable })) => {
+                    if unreadable > 0 {
+                        self.end(Kind::Listed, about, Err(Failure::Unreadable(unreadable)), 0);
+                    }
                     self.sending = Sending::Listed(entries.into_iter(), has_more);
                     self.answer_send(SendAnswer::Listing)
                 }

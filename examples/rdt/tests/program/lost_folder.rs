@@ -1,4 +1,4 @@
-//! A server whose folder is gone, or may not be used any more.
+//! A server whose folder is gone or may not be used any more, and what in it cannot be read.
 
 use crate::runner::{Place, Running, Server, content, program, run, run_in, write_large};
 use std::fs::Permissions;
@@ -121,4 +121,38 @@ fn a_folder_that_cannot_be_read_is_an_error_of_the_start() {
     let mut drop_box = serve(&place, &["--write-only"]);
     drop_box.expect("serving ");
     std::fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
+}
+
+/// Regression: a download of the folder above ended with 0, and lacked what could not be read, without a word.
+#[test]
+fn what_cannot_be_read_is_listed_and_reported() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    for folder in ["tree/closed", "tree/names-only", "tree/open"] {
+        std::fs::create_dir_all(place.server(folder)).unwrap();
+        std::fs::write(place.server(folder).join("a"), "a").unwrap();
+    }
+    let no_text = std::ffi::OsStr::from_bytes(b"tree/caf\xe9");
+    std::fs::write(place.server("").join(no_text), "x").unwrap();
+    for (folder, mode) in [("tree/closed", 0o000), ("tree/names-only", 0o644)] {
+        std::fs::set_permissions(place.server(folder), Permissions::from_mode(mode)).unwrap();
+    }
+    let mut server = place.serve_with(program_without_rights(&place), &[]);
+    let (code, said) = run(&["ls", "--recursive", &format!("{}/tree", server.address)]).end();
+    let unreadable: Vec<_> = said.lines().filter(|line| line.starts_with("unreadable ")).collect();
+    let names: Vec<_> = unreadable.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!((code, &*names), (0, &["tree/caf\\xE9", "tree/closed", "tree/names-only"][..]), "{said}");
+    server.running.expect("ls \"tree\": listed, but 3 of it cannot be read (permissions, or a name that is not UTF-8)");
+    let (code, said) = run_in(&place.client(""), &["get", "tree", &server.address]).end();
+    assert!(code == 1 && said.contains("3 of "), "{said}");
+    for name in names {
+        assert!(
+            said.contains(&format!("\"{name}\" at {} cannot be read there, since its permissions", server.address)),
+            "{said}"
+        );
+    }
+    assert_eq!(Place::names(&place.client("tree/open")), ["a"]);
+    for folder in ["tree/closed", "tree/names-only"] {
+        std::fs::set_permissions(place.server(folder), Permissions::from_mode(0o700)).unwrap();
+    }
 }

@@ -74,7 +74,7 @@ impl Incoming {
         let is_supported = match want.kind {
             FileKind::File | FileKind::Folder => true,
             FileKind::Link => cfg!(unix),
-            FileKind::Nothing | FileKind::Other(_) => false,
+            FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => false,
         };
         if !is_supported {
             return Err(io::Error::new(ErrorKind::Unsupported, "this system does not store such a kind of file"));
@@ -96,7 +96,9 @@ impl Incoming {
         match want.kind {
             FileKind::Folder => incoming.content = Content::Folder,
             FileKind::Link => incoming.begin_link()?,
-            FileKind::File | FileKind::Nothing | FileKind::Other(_) => incoming.begin_file(want, reserve)?,
+            FileKind::File | FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => {
+                incoming.begin_file(want, reserve)?;
+            }
         }
         Ok(incoming)
     }

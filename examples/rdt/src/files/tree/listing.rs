@@ -5,7 +5,8 @@
 
 use super::{EntryBuf, Page, Tree, names};
 use cap_std::fs::Dir;
-use rdt_proto::files::{FileKind, FilePath, Flags};
+use rdt_proto::files::{FileKind, FilePath, Flags, Metadata};
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(crate) struct Listing {
     levels: Vec<Level>,
     left: usize,
     has_more: bool,
+    /// The number of entries that no request can name or read.
+    unreadable: u64,
 }
 
 struct Level {
@@ -33,7 +36,17 @@ struct Level {
 
 /// An entry, or the entries below it if there is a slash behind its name.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Item(String);
+struct Item {
+    name: String,
+    /// The name is no text, and `name` shows it. No request can name such an entry.
+    is_unnamed: bool,
+}
+
+impl Item {
+    fn named(name: String) -> Self {
+        Self { name, is_unnamed: false }
+    }
+}
 
 impl Listing {
     pub(super) fn new(
@@ -43,7 +56,8 @@ impl Listing {
         flags: Flags,
     ) -> io::Result<Self> {
         folder.map_or(Ok(()), names::check)?;
-        let mut listing = Self { tree: tree.clone(), flags, levels: Vec::new(), left: PAGE, has_more: false };
+        let mut listing =
+            Self { tree: tree.clone(), flags, levels: Vec::new(), left: PAGE, has_more: false, unreadable: 0 };
         let prefix = folder.map_or_else(String::new, |folder| format!("{}/", folder.as_str()));
         if let Some(folder) = folder
             && tree.folders().dir().symlink_metadata(folder.as_str())?.is_symlink()
@@ -65,13 +79,14 @@ impl Listing {
             page.entries.push(entry);
         }
         page.has_more = self.has_more;
+        page.unreadable = self.unreadable;
         Ok(page)
     }
 
     /// Returns the next entry. After `None`, [`has_more`](Self::has_more) says whether another list has more.
     pub(crate) fn next(&mut self) -> io::Result<Option<EntryBuf>> {
         while let Some(level) = self.levels.last_mut() {
-            let Some(Item(name)) = level.items.pop() else {
+            let Some(Item { name, is_unnamed }) = level.items.pop() else {
                 self.levels.pop();
                 continue;
             };
@@ -85,13 +100,15 @@ impl Listing {
                 }
                 continue;
             }
-            let Some(mut entry) = self.entry(&path)? else { continue };
+            let entry = if is_unnamed { self.unreadable_entry(&path) } else { self.entry(&path)? };
+            let Some(mut entry) = entry else { continue };
             if self.left == 0 {
                 self.has_more = true;
                 self.levels.clear();
                 return Ok(None);
             }
             self.left -= 1;
+            self.unreadable += u64::from(entry.kind == FileKind::Unreadable);
             if self.flags.contains(Flags::DIGEST) && entry.kind == FileKind::File {
                 entry.digest = self.tree.digest(entry.path.as_path()).ok();
             }
@@ -118,12 +135,33 @@ impl Listing {
         };
         let name = path.get(level.prefix.len()..).unwrap_or_default();
         let metadata = match dir.symlink_metadata(name) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(self.unreadable_entry(path)),
             Err(error) if is_passing(&error) => return Ok(None),
             metadata => metadata?,
         };
-        // Too long a path cannot be asked for.
-        let Ok(checked) = FilePath::new(path) else { return Ok(None) };
+        // What is below a folder that cannot be read would be missing without a word.
+        let is_closed = metadata.is_dir()
+            && self.flags.contains(Flags::RECURSIVE)
+            && dir.read_dir(name).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+        let Ok(checked) = FilePath::new(path) else { return Ok(self.unreadable_entry(path)) };
+        if is_closed {
+            return Ok(self.unreadable_entry(path));
+        }
         Ok(self.tree.describe(checked, &metadata).filter(|entry| entry.kind != FileKind::Nothing))
+    }
+
+    /// An entry that no request can read. `None` if its path is too long to be shown, and it is counted only.
+    fn unreadable_entry(&mut self, path: &str) -> Option<EntryBuf> {
+        match FilePath::new(path) {
+            Ok(path) => {
+                let (kind, metadata) = (FileKind::Unreadable, Metadata::default());
+                Some(EntryBuf { kind, metadata, length: 0, digest: None, path: path.into() })
+            }
+            Err(_) => {
+                self.unreadable += 1;
+                None
+            }
+        }
     }
 
     /// Reads a folder, as far as its entries are behind `after`.
@@ -134,8 +172,13 @@ impl Listing {
         let mut below = None;
         for entry in dir.entries()? {
             let entry = entry?;
-            // A name that is no text has no path.
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = match entry.file_name().into_string() {
+                Ok(name) => name,
+                Err(name) => {
+                    items.push(Item { name: shown(&name), is_unnamed: true });
+                    continue;
+                }
+            };
             let is_own = names::check(FilePath::new(&name).map_err(io::Error::other)?).is_err();
             if is_own {
                 continue;
@@ -145,15 +188,21 @@ impl Listing {
                 match after.and_then(|after| after.strip_prefix(&*prefix)) {
                     Some(after) if after.starts_with(&folder) => below = Some(folder),
                     Some(after) if *folder <= *after => {}
-                    Some(_) | None => items.push(Item(folder)),
+                    Some(_) | None => items.push(Item::named(folder)),
                 }
             }
-            items.push(Item(name));
+            items.push(Item::named(name));
         }
         if let Some(after) = after.and_then(|after| after.strip_prefix(&*prefix)) {
-            items.retain(|Item(name)| **name > *after);
+            items.retain(|item| *item.name > *after);
         }
         items.sort_unstable_by(|one, other| other.cmp(one));
+        // Of a name that is shown and the same one, which is text, the latter stays.
+        items.dedup_by(|next, last| {
+            let is_same = next.name == last.name;
+            last.is_unnamed &= next.is_unnamed || !is_same;
+            is_same
+        });
         let path = below.map(|below| format!("{prefix}{below}"));
         self.levels.push(Level { prefix, dir: Some(dir), items });
         match path {
@@ -164,6 +213,21 @@ impl Listing {
             None => Ok(()),
         }
     }
+}
+
+/// Shows a name that is no text: what is no UTF-8 as `\xFF`.
+fn shown(name: &OsStr) -> String {
+    /// Names have at most 255 bytes.
+    const MOST: usize = 255;
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+    }
+    while text.len() > MOST {
+        text.pop();
+    }
+    text
 }
 
 /// Whether an error concerns one entry, and the rest can be listed.

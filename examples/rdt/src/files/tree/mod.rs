@@ -363,4 +363,6 @@ pub(crate) struct Page {
     pub(crate) entries: Vec<EntryBuf>,
     /// Whether others follow.
     pub(crate) has_more: bool,
+    /// The number of entries that no request can name or read.
+    pub(crate) unreadable: u64,
 }

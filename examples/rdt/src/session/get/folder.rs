@@ -178,7 +178,7 @@ impl Get {
             return self.outcomes.fail(one_of(entry.kind), format!("\"{}\" {why}", entry.path));
         };
         if !matches!(entry.kind, FileKind::File | FileKind::Folder) {
-            return self.outcomes.fail(One::File, not_a_file(server, &entry.path));
+            return self.outcomes.fail(One::File, not_a_file(server, &entry.path, entry.kind));
         }
         if entry.kind == FileKind::Folder {
             let (tree, beneath) = (tree.clone(), outer.clone());
@@ -200,6 +200,6 @@ impl Get {
 pub(super) fn one_of(kind: FileKind) -> One {
     match kind {
         FileKind::Folder => One::Folder,
-        FileKind::File | FileKind::Link | FileKind::Nothing | FileKind::Other(_) => One::File,
+        FileKind::File | FileKind::Link | FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => One::File,
     }
 }

@@ -113,8 +113,8 @@ impl Get {
                     copy: None,
                 });
             }
-            FileKind::Link | FileKind::Nothing | FileKind::Other(_) => {
-                self.outcomes.fail(One::File, not_a_file(server, &path));
+            FileKind::Link | FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => {
+                self.outcomes.fail(One::File, not_a_file(server, &path, entry.kind));
             }
         }
     }

@@ -110,7 +110,9 @@ impl Taken {
                 self.blockers.insert(path.to_string().into());
                 return Some(Why { one, path, text: FILE.into() });
             }
-            Some(FileKind::Folder | FileKind::Link | FileKind::Other(_)) | None => refusal(ErrorCode::Exists),
+            Some(FileKind::Folder | FileKind::Link | FileKind::Unreadable | FileKind::Other(_)) | None => {
+                refusal(ErrorCode::Exists)
+            }
         };
         Some(Why { one, path: item.path, text: text.into() })
     }

@@ -12,24 +12,27 @@ fn list(place: &Place, folder: Option<&str>, after: Option<&str>, flags: Flags) 
 }
 
 #[test]
-fn a_list_is_sorted_and_shows_only_what_can_be_named() {
+fn a_list_is_sorted_and_shows_what_can_be_transferred() {
     use std::os::unix::ffi::OsStrExt;
     let place = Place::new();
     for path in ["a/b", "a.txt", "a/c/d", "z", ".hidden", ".rdt/x", "a/.rdt-0123456789abcdef0123456789abcdef.part"] {
         place.write(path, b"x");
     }
-    std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    // Only the first one has no text as its name.
+    for name in [&b"\xff"[..], b"\\xFF"] {
+        std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
     assert!(std::process::Command::new("mkfifo").arg(place.path().join("pipe")).status().unwrap().success());
-    let all = [".hidden", "a", "a.txt", "a/b", "a/c", "a/c/d", "z"];
+    let all = [".hidden", "\\xFF", "a", "a.txt", "a/b", "a/c", "a/c/d", "z"];
     assert_eq!(list(&place, None, None, Flags::RECURSIVE), (all.map(String::from).to_vec(), false));
-    let own = [".hidden", "a", "a.txt", "z"];
+    let own = [".hidden", "\\xFF", "a", "a.txt", "z"];
     assert_eq!(list(&place, None, None, Flags::empty()).0, own);
     assert_eq!(list(&place, Some("a"), None, Flags::RECURSIVE).0, ["a/b", "a/c", "a/c/d"]);
     for (at, after) in all.iter().enumerate() {
         assert_eq!(list(&place, None, Some(after), Flags::RECURSIVE).0, all[at + 1..], "after {after}");
     }
     // The entry itself may be gone.
-    assert_eq!(list(&place, None, Some("a/bb"), Flags::RECURSIVE).0, all[4..]);
+    assert_eq!(list(&place, None, Some("a/bb"), Flags::RECURSIVE).0, all[5..]);
     assert_eq!(list(&place, Some("a"), Some("Z"), Flags::RECURSIVE).0.len(), 3);
     assert_eq!(list(&place, Some("a"), Some("b"), Flags::RECURSIVE).0.len(), 0);
     assert!(place.tree.list(Some(file_path("z")), None, Flags::empty()).is_err());
@@ -65,5 +68,23 @@ fn a_digest_is_in_a_list_if_it_is_asked_for() {
         let mut listing = place.tree.list(Some(file_path("a")), None, flags).unwrap();
         let entry = listing.next().unwrap().unwrap();
         assert_eq!((entry.digest, entry.length, entry.kind), (expected, 7, FileKind::File));
+    }
+}
+
+/// Regression: such names were left out without a word.
+#[test]
+fn a_name_that_is_no_text_is_shown_and_counted() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    place.write("d/a", b"x");
+    place.write("d/\\xFF", b"x");
+    for name in [&b"d/caf\xe9"[..], b"d/\xff"] {
+        std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    for flags in [Flags::empty(), Flags::RECURSIVE] {
+        let page = place.tree.list(Some(file_path("d")), None, flags).unwrap().page().unwrap();
+        let entries: Vec<_> = page.entries.iter().map(|entry| (&*entry.path, entry.kind)).collect();
+        let expected = [("d/\\xFF", FileKind::File), ("d/a", FileKind::File), ("d/caf\\xE9", FileKind::Unreadable)];
+        assert_eq!((&entries[..], page.unreadable), (&expected[..], 1));
     }
 }
