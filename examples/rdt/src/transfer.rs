@@ -105,7 +105,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
             outcomes.name_place(args.output.as_deref().map(|folder| folder.display().to_string()));
         }
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
-        let get = Get::new(wanted.clone(), args.choice.skip(), outcomes);
+        let get = Get::new(wanted.clone(), args.choice.skip(), outcomes).preserving(args.choice.preserve());
         Ok(get.matching(all_matching.clone(), taken.clone()))
     };
     let is_shown = uses_pipe && io::stdout().is_terminal();

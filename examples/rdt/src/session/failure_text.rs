@@ -77,7 +77,7 @@ pub(super) fn not_received(
             format!("\"{path}\" did not arrive: the standard output is incomplete; try again")
         }
         (NotReceived::Ended, Destination::File { .. }) => {
-            format!("\"{path}\" did not arrive whole: get it again, and it goes on")
+            format!("\"{path}\" did not arrive whole: get it again; above 1 MiB, each whole MiB that arrived is kept")
         }
     }
 }

@@ -23,7 +23,7 @@ use super::failure_text::{not_a_file, not_received};
 use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
-use super::stopped::{OUTPUT_INCOMPLETE, after_stop};
+use super::stopped::{OUTPUT_INCOMPLETE, Part, after_stop};
 use super::wanted::{Local, Wanted};
 use crate::destination::Here;
 use crate::disk::Call;
@@ -48,6 +48,8 @@ pub(crate) struct Get {
     waiting: VecDeque<Wanted>,
     next: VecDeque<(Wanted, State)>,
     skip: Skip,
+    /// Whether files get their times.
+    preserves: bool,
     /// What is to be asked before the next file.
     pending: VecDeque<Pending>,
     open: HashMap<u32, Open>,
@@ -107,6 +109,11 @@ enum Open {
 }
 
 impl Get {
+    /// Files get their times, or do not.
+    pub(crate) fn preserving(self, preserves: bool) -> Self {
+        Self { preserves, ..self }
+    }
+
     pub(crate) fn new(wanted: Vec<Wanted>, skip: Skip, outcomes: Outcomes) -> Self {
         let (names, waiting) = (wanted.len(), wanted.into());
         let mut get = Self {
@@ -114,6 +121,7 @@ impl Get {
             waiting,
             next: VecDeque::new(),
             skip,
+            preserves: true,
             pending: VecDeque::new(),
             open: HashMap::new(),
             folders: Folders::default(),
@@ -305,7 +313,7 @@ impl Requests for Get {
         if self.outcomes.has_content_on_stdout() {
             "the standard output is incomplete; try again"
         } else {
-            "get it again, and it goes on"
+            "get it again; of a file above 1 MiB, each whole MiB that arrived is kept"
         }
     }
 
@@ -317,7 +325,8 @@ impl Requests for Get {
         // The same command skips what is there of a folder with a record.
         let goes_on = self.copies.len() == self.names;
         let skip = if goes_on { self.skip.or_same_time() } else { self.skip };
-        after_stop(skip, &self.outcomes, done, exchange.place.current().is_some_and(is_part))
+        let part = if exchange.place.current().is_some_and(is_part) { Part::Here } else { Part::Nowhere };
+        after_stop((skip, self.preserves), &self.outcomes, done, part)
     }
 
     /// A GET can be stopped only with the connection.

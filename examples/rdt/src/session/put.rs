@@ -20,7 +20,7 @@ use super::count::{Count, One};
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
-use super::stopped::{after_stop, unsent};
+use super::stopped::{Part, after_stop, unsent};
 use crate::files::Detail;
 use crate::local_failure::{SEND_AGAIN, cannot_send};
 use crate::messages;
@@ -66,6 +66,8 @@ pub(crate) struct Put {
     taken: Taken,
     /// The files that the server was asked about once more, since what it had of them was gone.
     gone: HashSet<FilePathBox>,
+    /// Whether the server shows nothing, and so keeps no part.
+    keeps_nothing: bool,
     /// The number of those that are not folders.
     files_open: usize,
     pub(crate) outcomes: Outcomes,
@@ -99,6 +101,7 @@ impl Put {
             sent: HashMap::new(),
             taken: Taken::new(outcomes.is_single()),
             gone: HashSet::new(),
+            keeps_nothing: false,
             files_open: 0,
             outcomes,
             current: None,
@@ -221,6 +224,7 @@ impl Requests for Put {
             }
             Answer::Refused { number, code } => {
                 if let Some(reply) = self.asked.get_mut(&number) {
+                    self.keeps_nothing |= code == ErrorCode::NoDownloads;
                     *reply = Some(Reply::Refused);
                     self.is_due = true;
                 } else if self.taken.has_asked(number) {
@@ -307,7 +311,9 @@ impl Requests for Put {
 
     fn after_stop(&self, _exchange: &ClientExchange, done: u64) -> &'static str {
         let is_part = |item: &Item| matches!(item.source, Source::File(_)) && item.length > RESUMED_FROM;
-        after_stop(self.skip, &self.outcomes, done, self.current.as_ref().is_some_and(|(_, item)| is_part(item)))
+        let has_part = !self.keeps_nothing && self.current.as_ref().is_some_and(|(_, item)| is_part(item));
+        let part = if has_part { Part::AtServer } else { Part::Nowhere };
+        after_stop((self.skip, self.preserve), &self.outcomes, done, part)
     }
 
     fn unsent(&self, exchange: &ClientExchange, in_flight: u64) -> Option<String> {
@@ -325,6 +331,6 @@ impl Requests for Put {
     }
 
     fn aftermath(&self) -> &'static str {
-        "it may be stored there or not; send it again, and it goes on"
+        "it may be stored there or not; send it again"
     }
 }

@@ -43,13 +43,27 @@ pub(crate) fn unsent(done: u64, total: Option<u64>, after: &str) -> String {
     }
 }
 
-/// Whether the same command goes on. `is_part` says whether the receiver may keep a part of the last file.
-pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bool) -> &'static str {
+/// Which side keeps what has arrived of the last file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Nowhere,
+    Here,
+    /// The server, unless its options forbid it, which it does not tell.
+    AtServer,
+}
+
+/// Whether the same command goes on. `preserves`: files get their times, by which --update knows them.
+pub(super) fn after_stop((skip, preserves): (Skip, bool), outcomes: &Outcomes, done: u64, part: Part) -> &'static str {
     match (outcomes.is_single(), skip) {
         (_, _) if done == 0 => "",
-        (true, _) if is_part && done >= BLOCK_BYTES => ": the same command goes on",
-        (true, _) => NOTHING_KEPT,
-        (false, Skip::Nothing) => ": the same command with --update goes on",
+        (true, _) => match part {
+            Part::Here if done >= BLOCK_BYTES => ": the same command goes on",
+            Part::AtServer if done >= BLOCK_BYTES => ": the same command goes on, unless the server keeps no parts",
+            Part::Nowhere | Part::Here | Part::AtServer => NOTHING_KEPT,
+        },
+        (false, Skip::Nothing) if preserves => ": the same command with --update goes on",
+        (false, Skip::Nothing) => ": the same command with --verify goes on",
+        (false, Skip::SameTime) if !preserves => ": the same command goes on with --verify instead of --update",
         (false, Skip::SameTime | Skip::SameContent) => ": the same command goes on",
     }
 }
@@ -58,6 +72,8 @@ pub(super) fn after_stop(skip: Skip, outcomes: &Outcomes, done: u64, is_part: bo
 mod tests {
     use super::*;
     use crate::progress_line::PathView;
+    use crate::session::outcome::Speech;
+    use rdt_proto::ftp::Transfer;
 
     #[test]
     fn content_without_its_end_has_a_share_or_an_amount() {
@@ -67,6 +83,28 @@ mod tests {
         assert_eq!(unsent(7, None, after), "7 B were sent: the same command goes on");
         let kept = ", and nothing of it is kept";
         assert_eq!(unsent(7, None, kept), "7 B were sent, and nothing of it is kept; send it again");
+    }
+
+    /// Regression: a part was promised of content that nobody keeps, and --update where times are not kept.
+    #[test]
+    fn only_what_goes_on_is_said_to() {
+        let [single, many] = [true, false].map(|one| Outcomes::new(Transfer::Upload, "a".into(), one, Speech::Nothing));
+        let of_one = |part, done| after_stop((Skip::Nothing, true), &single, done, part);
+        assert_eq!(of_one(Part::Here, 5 << 20), ": the same command goes on");
+        assert!(of_one(Part::AtServer, 5 << 20).ends_with(" goes on, unless the server keeps no parts"));
+        for (part, done) in [(Part::Nowhere, 5 << 20), (Part::Here, 5), (Part::AtServer, 5)] {
+            assert_eq!(of_one(part, done), ", and nothing of it is kept");
+        }
+        assert_eq!(of_one(Part::Here, 0), "");
+        for (skip, preserves, expected) in [
+            (Skip::Nothing, true, ": the same command with --update goes on"),
+            (Skip::Nothing, false, ": the same command with --verify goes on"),
+            (Skip::SameTime, true, ": the same command goes on"),
+            (Skip::SameTime, false, ": the same command goes on with --verify instead of --update"),
+            (Skip::SameContent, false, ": the same command goes on"),
+        ] {
+            assert_eq!(after_stop((skip, preserves), &many, 1, Part::Nowhere), expected);
+        }
     }
 
     #[test]
