@@ -46,7 +46,7 @@ pub(crate) fn commit(batch: Vec<Sealed>) -> Vec<Result<Option<OsString>, CommitE
     let mut results = Vec::with_capacity(batch.len());
     for ((file, named), uncertain) in batch.into_iter().zip(named).zip(uncertain) {
         results.push(match (named, uncertain) {
-            (Err(error), _) => Err(CommitError::NotStored(file.tree().check_usable().err().unwrap_or(error))),
+            (Err(error), _) => Err(CommitError::NotStored(file.tree().explained(error))),
             (Ok(_), Some(error)) => Err(CommitError::NotDurable(error)),
             (Ok(other), None) => {
                 file.remember(before);

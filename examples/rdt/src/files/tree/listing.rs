@@ -78,6 +78,10 @@ impl Listing {
         while let Some(entry) = self.next()? {
             page.entries.push(entry);
         }
+        if page.entries.is_empty() {
+            // That is what a removed folder looks like.
+            self.tree.check_usable()?;
+        }
         page.has_more = self.has_more;
         page.unreadable = self.unreadable;
         Ok(page)

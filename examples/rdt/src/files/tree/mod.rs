@@ -140,22 +140,27 @@ impl Tree {
     ///
     /// If the bytes before the offset are not there, the error is a [`Gone`], which has a [`storage_error`] of its own.
     pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
-        self.check_usable()?;
-        Incoming::create(self, want, reserve)
+        self.explain(Incoming::create(self, want, reserve))
     }
 
     /// Opens a file or a link, and begins behind what the peer has, as far as both are the same.
     pub(crate) fn open(&self, path: FilePath<'_>, have: Peaks<'_>) -> io::Result<Outgoing> {
-        self.check_usable()?;
-        Outgoing::open(self, path, have)
+        self.explain(Outgoing::open(self, path, have))
     }
 
     /// Describes what is under this path, or, with [`Flags::KEEP`], an interrupted transfer to it.
     ///
     /// A large file whose values are not remembered is read only if its digest is asked for.
     pub(crate) fn status(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
+        let status = self.explain(self.look_up(path, flags))?;
+        if status.kind == FileKind::Nothing {
+            self.check_usable()?;
+        }
+        Ok(status)
+    }
+
+    fn look_up(&self, path: FilePath<'_>, flags: Flags) -> io::Result<StatusBuf> {
         names::check(path)?;
-        self.check_usable()?;
         if flags.contains(Flags::KEEP) {
             self.0.parts.wait_for_sealed(&part::Key::of(path.as_str()), self.rules().wait_for_names);
             if let Some((length, peaks)) = self.inspect_part(path) {
@@ -190,8 +195,7 @@ impl Tree {
         after: Option<FilePath<'_>>,
         flags: Flags,
     ) -> io::Result<Listing> {
-        self.check_usable()?;
-        Listing::new(self, folder, after, flags)
+        self.explain(Listing::new(self, folder, after, flags))
     }
 
     /// Checks that a file with `length` more bytes can be stored under this path, as far as is known before.
@@ -223,9 +227,18 @@ impl Tree {
         self.0.parts.expire(self.0.rules.keep_parts_for, space)
     }
 
-    /// Fails if the whole folder cannot be used any more. That is also why what has begun then fails.
+    /// Fails if the whole folder cannot be used any more. Where nothing is found, that may be why.
     fn check_usable(&self) -> io::Result<()> {
         Ok(self.folder().check_usable()?)
+    }
+
+    /// The result, or that the whole folder cannot be used any more, which then explains an error.
+    fn explain<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| self.explained(error))
+    }
+
+    fn explained(&self, error: io::Error) -> io::Error {
+        self.check_usable().err().unwrap_or(error)
     }
 
     fn inspect_part(&self, path: FilePath<'_>) -> Option<(u64, PeaksBuf)> {
