@@ -127,8 +127,8 @@ pub enum FileKind {
     Folder,
     /// 2: a symbolic link. Its content is its target.
     Link,
-    /// 3: something that no request can read, because of its permissions or a name that is not UTF-8. Only ENTRY has it,
-    /// with the other bytes of such a name as `\xFF`.
+    /// 3: something that no request can read, because of its permissions or a name that is not UTF-8. Only ENTRY has
+    /// it, with the other bytes of such a name as `\xFF`.
     Unreadable,
     /// 255: nothing.
     Nothing,
