@@ -84,6 +84,10 @@ impl<F: Storage> FileClient<F> {
         self.result
     }
 
+    pub(crate) fn storage(&self) -> &F {
+        self.exchange.storage()
+    }
+
     pub(crate) fn was_stopped(&self) -> bool {
         self.stopped.is_some()
     }

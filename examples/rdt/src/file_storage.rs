@@ -30,6 +30,7 @@ pub(crate) struct Files<P> {
     open: Open,
     /// The name under which the content was stored, if that is not the name in the request.
     stored_as: Option<OsString>,
+    has_grown: bool,
 }
 
 /// The number of the only request.
@@ -62,7 +63,7 @@ impl Files<Destinations> {
 
 impl<P: Place> Files<P> {
     pub(crate) fn new(disk: Disk, committer: Committer, place: P) -> Self {
-        Self { disk, committer, place, open: Open::Nothing, stored_as: None }
+        Self { disk, committer, place, open: Open::Nothing, stored_as: None, has_grown: false }
     }
 
     pub(crate) fn disk(&self) -> &Disk {
@@ -72,6 +73,11 @@ impl<P: Place> Files<P> {
     /// The name under which the content was stored, if that is not the name in the request.
     pub(crate) fn stored_as(&self) -> Option<&OsStr> {
         self.stored_as.as_deref()
+    }
+
+    /// Whether more was written to the end of the file that has left, while it was sent.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.has_grown
     }
 
     /// Begins with the file `name`, unless that has happened. One in memory needs no disk.
@@ -175,7 +181,8 @@ impl<P> Files<P> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Opening(call) => self.disk.abandon(call),
             // They do so when they are dropped.
-            Open::Sending(_) | Open::Receiving(_) => {}
+            Open::Sending(file) => self.has_grown = file.has_grown(),
+            Open::Receiving(_) => {}
             // The thread completes the commit.
             Open::Committing(_) => {}
             Open::Nothing | Open::Memory(_) => {}

@@ -88,12 +88,7 @@ impl Report {
     pub(crate) fn storage_failure(&self, transfer: Transfer, error: StorageError, detail: Option<&Detail>) -> String {
         let why = detail.map_or_else(|| error.to_string(), |detail| detail.text.clone());
         match (&self.local, transfer) {
-            (Local::File(path), Transfer::Upload) => {
-                // Base mode announces the length first.
-                let has_grown = detail.is_some_and(|detail| detail.has_grown);
-                let advice = if has_grown { "copy it, and send the copy" } else { SEND_AGAIN };
-                cannot_send(&path.display(), &why, advice)
-            }
+            (Local::File(path), Transfer::Upload) => cannot_send(&path.display(), &why, SEND_AGAIN),
             (Local::File(path), Transfer::Download) => cannot_write(&path.display(), &why, advice(error)),
             (Local::StandardOutput, _) => cannot_write_output(&why),
             (Local::Memory, _) => format!("the check of the content failed: {why}"),

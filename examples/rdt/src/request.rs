@@ -15,7 +15,7 @@ use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
 use crate::server_address::ServerAddress;
-use crate::session::Destinations;
+use crate::session::{Destinations, Note};
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, Transfer};
 use std::process::ExitCode;
@@ -70,7 +70,14 @@ pub(crate) fn request(
         (session, files) = job()?;
     };
     match client.failure(driver.network_error()) {
-        None => Ok(ExitCode::SUCCESS),
+        None => {
+            if let (Local::File(file), true, Some(sent)) = (local, client.storage().has_grown(), client.result())
+                && !common.quiet
+            {
+                messages::to_stderr(Note::grown(&file.display().to_string(), sent.bytes).into_text());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Some(failure) if client.was_stopped() => {
             messages::fail(&failure, INTERRUPTED);
             Ok(INTERRUPTED.into())

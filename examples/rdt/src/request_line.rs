@@ -21,6 +21,8 @@ pub(crate) struct End<'a> {
     pub(crate) error: Option<&'a str>,
     /// What is said instead of the outcome.
     pub(crate) text: Option<String>,
+    /// Whether more was written to the end of the file while it was sent.
+    pub(crate) has_grown: bool,
     pub(crate) took: Duration,
 }
 
@@ -62,6 +64,8 @@ fn line(
     end: &End<'_>,
 ) -> Line {
     let text = end.text.clone().unwrap_or_else(|| request_outcome(end.outcome, end.reason, end.error));
+    let text =
+        if end.has_grown { format!("{text}; the file grew meanwhile, and arrived as it was before") } else { text };
     let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
     let ok = is_sent || end.outcome == Outcome::Stored;
     let is_measurement = bytes >= SMALL && name.is_some_and(is_memory_file);

@@ -103,7 +103,7 @@ mod tests {
     use rdt_proto::ftp::{ErrorCode, Outcome};
 
     fn line(port: u16, outcome: Outcome) -> Line {
-        let end = End { outcome, reason: None, error: None, text: None, took: Duration::ZERO };
+        let end = End { outcome, reason: None, error: None, text: None, has_grown: false, took: Duration::ZERO };
         of_content(Some(([192, 0, 2, 1], port).into()), "put", Some("a"), 2_048, &end)
     }
 

@@ -254,10 +254,11 @@ fn first_line(
     now: Instant,
     started: Instant,
 ) -> Line {
-    let error = exchange.error().map(|error| &*error.text);
-    let text = exchange.storage().stored_as().map(stored_as_text);
+    let (error, files) = (exchange.error().map(|error| &*error.text), exchange.storage());
+    let (text, has_grown) = (files.stored_as().map(stored_as_text), files.has_grown());
     let took = now.saturating_since(started);
-    request_line::of_session(client, &exchange.session, &request_line::End { outcome, reason, error, text, took })
+    let end = request_line::End { outcome, reason, error, text, has_grown, took };
+    request_line::of_session(client, &exchange.session, &end)
 }
 
 /// What is said of a file that has another name than the one in the request.
@@ -267,7 +268,7 @@ fn stored_as_text(name: &OsStr) -> String {
 
 /// The line of content that has ended.
 fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>, stopped: Option<ErrorCode>) -> Line {
-    let Ended { kind, path, result, bytes, started, ended, .. } = content;
+    let Ended { kind, path, result, bytes, has_grown, started, ended, .. } = content;
     let outcome = match (&result, kind, stopped) {
         (Ok(_), Kind::Received, _) => Outcome::Stored,
         (Ok(_), Kind::Sent | Kind::LookedUp | Kind::Listed, _) => Outcome::Sent,
@@ -305,6 +306,7 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
         Kind::LookedUp => "stat",
         Kind::Listed => "ls",
     };
-    let end = request_line::End { outcome, reason, error, text, took: ended.saturating_since(started) };
+    let took = ended.saturating_since(started);
+    let end = request_line::End { outcome, reason, error, text, has_grown, took };
     request_line::of_content(client, command, path.as_deref(), bytes, &end)
 }

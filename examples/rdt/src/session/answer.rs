@@ -10,6 +10,8 @@ pub(crate) enum Answer {
     Confirmed {
         number: u32,
         bytes: u64,
+        /// Whether more was written to the end of the file meanwhile.
+        has_grown: bool,
     },
     Refused {
         number: u32,
@@ -67,7 +69,9 @@ impl Answer {
     pub(super) fn poll(exchange: &mut ClientExchange) -> Option<Self> {
         Some(match exchange.session.poll_event()? {
             SessionEvent::Confirmed { number } => {
-                Self::Confirmed { number, bytes: exchange.take_ended(number).map_or(0, |ended| ended.bytes) }
+                let ended = exchange.take_ended(number);
+                let (bytes, has_grown) = ended.map_or((0, false), |ended| (ended.bytes, ended.has_grown));
+                Self::Confirmed { number, bytes, has_grown }
             }
             SessionEvent::Refused { number, code } => {
                 exchange.take_ended(number);
@@ -76,7 +80,7 @@ impl Answer {
             SessionEvent::NotSent { number, error } => {
                 let why = match exchange.take_ended(number).map(|ended| ended.result) {
                     Some(Err(Failure::Storage(_, detail))) => detail,
-                    _ => Detail { text: error.to_string(), has_grown: false },
+                    _ => Detail { text: error.to_string() },
                 };
                 Self::NotSent { number, why }
             }

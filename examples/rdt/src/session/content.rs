@@ -85,6 +85,14 @@ impl Content {
         }
     }
 
+    /// Whether more has been written to its end since it was opened.
+    pub(super) fn has_grown(&self) -> bool {
+        match self {
+            Self::File(file) => file.has_grown(),
+            Self::StandardInput(_) | Self::Memory { .. } | Self::Folder(_) => false,
+        }
+    }
+
     /// The digest of everything, once it was read.
     pub(super) fn digest(&mut self) -> io::Result<Digest> {
         match self {

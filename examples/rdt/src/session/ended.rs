@@ -15,6 +15,8 @@ pub(crate) struct Ended {
     pub(crate) path: Option<FilePathBox>,
     pub(crate) result: Result<Option<OsString>, Failure>,
     pub(crate) bytes: u64,
+    /// Whether more was written to the end of a file that has left.
+    pub(crate) has_grown: bool,
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
     /// The number of content bytes that had left by then.

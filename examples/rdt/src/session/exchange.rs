@@ -64,6 +64,14 @@ pub(super) struct About {
     /// The position at which the content begins, and the length of the file if it is known.
     pub(super) offset: u64,
     pub(super) length: Option<u64>,
+    /// Whether more was written to the end of a file that leaves.
+    pub(super) has_grown: bool,
+}
+
+impl About {
+    pub(super) fn new(started: Instant) -> Self {
+        Self { number: None, path: None, started, offset: 0, length: None, has_grown: false }
+    }
 }
 
 pub(super) struct Queued {
@@ -141,7 +149,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
 
     /// Sends the content of the request that a client has just made.
     pub(crate) fn send_content(&mut self, now: Instant, number: u32, first: Chunk) {
-        let about = About { number: Some(number), path: None, started: now, offset: 0, length: None };
+        let about = About { number: Some(number), ..About::new(now) };
         self.sending = Sending::File { file: SendFile::new(self.disk.clone(), first).into(), about, bytes: 0 };
     }
 
@@ -286,9 +294,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
     }
 
     pub(super) fn end(&mut self, kind: Kind, about: About, result: Result<Option<OsString>, Failure>, bytes: u64) {
-        let About { number, path, started, .. } = about;
+        let About { number, path, started, has_grown, .. } = about;
         let (ended, sent) = (self.now, self.sent);
-        self.ended.push_back(Ended { kind, number, path, result, bytes, started, ended, sent });
+        self.ended.push_back(Ended { kind, number, path, result, bytes, has_grown, started, ended, sent });
     }
 
     /// Reports the end of the peer's stream, or of the connection.

@@ -66,6 +66,7 @@ pub(crate) use exchange::SessionExchange;
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};
 pub(crate) use list::List;
+pub(crate) use note::Note;
 pub(crate) use outcome::{Outcomes, Speech};
 pub(crate) use place::Place;
 pub(crate) use put::{Item, Put};

@@ -16,7 +16,7 @@ pub(super) enum Side {
 
 /// What is said about one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub(crate) struct Note {
     kind: Kind,
     side: Side,
     text: String,
@@ -36,6 +36,8 @@ enum Kind {
     Gone,
     /// The file went on with what was there, and the whole is another content.
     Changed,
+    /// More was written to the end of the file while it was sent.
+    Grown,
 }
 
 /// The notes about the files of one command.
@@ -91,7 +93,7 @@ impl Note {
     }
 
     /// Its line.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 
@@ -105,6 +107,13 @@ impl Note {
     pub(super) fn changed(name: &str, side: Side) -> Self {
         let text = format!("\"{name}\" is sent again from its start: what was {} of it differs", side.place());
         Self { kind: Kind::Changed, side, text }
+    }
+
+    /// More was written to the end of the file while it was sent, with the length that it had before.
+    pub(crate) fn grown(file: &str, length: u64) -> Self {
+        let length = HumanBytes(length);
+        let text = format!("{file} on this machine grew while it was sent: its first {length} are stored");
+        Self { kind: Kind::Grown, side: Side::Server, text }
     }
 }
 
@@ -146,6 +155,7 @@ impl Kind {
             }
             Self::Gone => format!("{files} began again: what was {place} of {them} is gone"),
             Self::Changed => format!("{files} began again: what was {place} of {them} differs"),
+            Self::Grown => format!("{files} grew while {they} {were} sent"),
         }
     }
 }

@@ -17,6 +17,7 @@ mod taken;
 use super::answer::Answer;
 use super::client::{ClientExchange, Requests};
 use super::count::{Count, One};
+use super::note::Note;
 use super::outcome::{Outcomes, Transferred};
 use super::skip::Skip;
 use super::source::Source;
@@ -211,7 +212,7 @@ impl Requests for Put {
 
     fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
         match answer {
-            Answer::Confirmed { number, bytes } => {
+            Answer::Confirmed { number, bytes, has_grown } => {
                 if let Some(Sent { item, offset, started }) = self.end(number) {
                     if item.is_folder() {
                         return self.outcomes.make(1, server);
@@ -219,6 +220,9 @@ impl Requests for Put {
                     let length = if item.length == 0 { bytes } else { item.length };
                     let took = now.saturating_since(started);
                     let (local, path) = (item.source.text(), item.path.as_path());
+                    if has_grown {
+                        self.outcomes.explain(Note::grown(&local, length));
+                    }
                     self.outcomes.succeed(Transferred { path, local, server, length, offset, took });
                 }
             }
@@ -244,18 +248,13 @@ impl Requests for Put {
                     }
                 }
             }
-            Answer::NotSent { number, why: Detail { text, has_grown } } => {
+            Answer::NotSent { number, why: Detail { text } } => {
                 if let Some(sent) = self.end(number) {
                     let source = match &sent.item.source {
                         Source::StandardInput => "the standard input".into(),
                         source @ (Source::File(_) | Source::Folder(_)) => source.text(),
                     };
-                    let advice = if has_grown {
-                        "send what it has at that time: rdt put - HOST --name NAME < FILE"
-                    } else {
-                        SEND_AGAIN
-                    };
-                    let why = cannot_send(&source, &text, advice);
+                    let why = cannot_send(&source, &text, SEND_AGAIN);
                     self.outcomes.fail(sent.item.one(), why);
                 }
             }

@@ -25,7 +25,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                     let path = target.path.map(FilePathBox::from);
                     let number = target.path.is_none().then_some(target.number);
                     let (offset, length) = (target.offset, target.length);
-                    let about = About { number, path, started: now, offset, length };
+                    let about = About { number, path, offset, length, ..About::new(now) };
                     let created = self.place.create(&target);
                     let most = self.place.max_length();
                     let created =

@@ -38,20 +38,20 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 SendRequest::Digest => (SendTask::Digest, None),
                 SendRequest::NextEntry => (SendTask::NextEntry, None),
                 SendRequest::Open { path, have } => {
-                    let about = About { number: None, path: Some(path.into()), started: now, offset: 0, length: None };
+                    let about = About { path: Some(path.into()), ..About::new(now) };
                     match self.place.open(path, have.into()) {
                         Ok(job) => (SendTask::Open, Some(Ok(Sending::Opening(self.disk.call(Work::Read, job), about)))),
                         Err(error) => return self.fail_send(Some((Kind::Sent, about)), &error),
                     }
                 }
                 SendRequest::Stat { flags, path } => {
-                    let about = About { number: None, path: Some(path.into()), started: now, offset: 0, length: None };
+                    let about = About { path: Some(path.into()), ..About::new(now) };
                     let job = self.place.stat(path, flags);
                     (SendTask::Stat, Some(job.map(|job| Sending::Stat(self.disk.call(work_of(flags), job), about))))
                 }
                 SendRequest::List { flags, folder, after } => {
                     let path = folder.map(Into::into);
-                    let about = About { number: None, path, started: now, offset: 0, length: None };
+                    let about = About { path, ..About::new(now) };
                     let job = self.place.list(folder, after, flags);
                     (SendTask::List, Some(job.map(|job| Sending::Listing(self.disk.call(work_of(flags), job), about))))
                 }
@@ -178,7 +178,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         match file.digest() {
             None => false,
             Some(Ok(digest)) => {
-                let (about, bytes) = (about.clone(), *bytes);
+                let (about, bytes) = (About { has_grown: file.has_grown(), ..about.clone() }, *bytes);
                 self.sending = Sending::Nothing;
                 self.end(Kind::Sent, about, Ok(None), bytes);
                 self.answer_send(SendAnswer::Digest(digest))

@@ -117,6 +117,14 @@ impl SendFile {
         }
     }
 
+    /// Whether the file has grown since it was opened, once its [`digest`](Self::digest) is there.
+    pub(crate) fn has_grown(&self) -> bool {
+        match &self.state {
+            State::Ended { content: Some(content), .. } => content.has_grown(),
+            State::Ended { content: None, .. } | State::Idle(_) | State::Reading(_) => false,
+        }
+    }
+
     /// Takes the chunk that was read, if there is one.
     fn take_chunk(&mut self) {
         let State::Reading(call) = &mut self.state else { return };

@@ -3,7 +3,6 @@
 use crate::faults::{Faults, SystemCall};
 use crate::runner::{Place, SLOW, content};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{FileExt, symlink};
 
 const BASE: [&str; 2] = ["--profile", "rostov"];
@@ -62,18 +61,6 @@ fn a_file_overwritten_while_it_is_sent_is_not_stored() {
     client.expect_end(1, "the file changed while it was read: it is not stored");
     server.running.expect("cancelled by the client");
     assert!(Place::names(&place.server("")).is_empty());
-}
-
-/// Regression: the advice to send a log again, while it grew, failed again.
-#[test]
-fn a_file_that_grows_is_to_be_copied() {
-    let place = Place::new();
-    let server = place.serve(&BASE);
-    fs::write(place.client("log"), content(8 << 20)).unwrap();
-    let mut client = place.put(&place.client("log"), &server.address, &slow());
-    client.expect_progress();
-    fs::OpenOptions::new().append(true).open(place.client("log")).unwrap().write_all(b"more").unwrap();
-    client.expect_end(1, "the file grew while it was read: it is not stored; copy it, and send the copy");
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod folders;
 #[cfg(target_os = "linux")]
 mod group_commit;
 #[cfg(target_os = "linux")]
+mod growing_files;
+#[cfg(target_os = "linux")]
 mod interrupted;
 mod json;
 #[cfg(target_os = "linux")]

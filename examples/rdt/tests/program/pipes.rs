@@ -1,7 +1,7 @@
 //! Content that comes from the standard input, or goes to the standard output.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, SLOW, content, program, run_with_output, run_without_reader};
+use crate::runner::{Place, Running, content, program, run_with_output, run_without_reader};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -251,22 +251,4 @@ fn a_pipe_takes_the_last_space() {
         client.expect_end(code, text);
     }
     assert!(fs::read(place.server("a")).unwrap() == content(500_000));
-}
-
-/// Regression: the advice to send a log again, while it grew, failed again.
-#[test]
-fn a_file_that_grows_is_sent_as_the_standard_input() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    fs::write(place.client("log"), content(8 << 20)).unwrap();
-    let mut client = place.put(&place.client("log"), &server.address, &SLOW);
-    client.expect_progress();
-    let mut log = fs::File::options().append(true).open(place.client("log")).unwrap();
-    log.write_all(b"more").unwrap();
-    let advice = "it is not stored; send what it has at that time: rdt put - HOST --name NAME < FILE";
-    client.expect_end(1, &format!("the file grew while it was read: {advice}"));
-    let (client, mut input) = put_input(&server.address, &[]);
-    std::io::copy(&mut fs::File::open(place.client("log")).unwrap(), &mut input).unwrap();
-    drop(input);
-    client.expect_end(0, "stored \"a\"");
 }

@@ -39,36 +39,15 @@ impl From<Gone> for io::Error {
     }
 }
 
-/// Another program has written to the end of a file while it was read, as to a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Grown;
-
-impl fmt::Display for Grown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the file grew while it was read")
-    }
-}
-
-impl std::error::Error for Grown {}
-
-impl From<Grown> for io::Error {
-    fn from(grown: Grown) -> Self {
-        Self::other(grown)
-    }
-}
-
 /// What the user of this machine learns of an error, and the peer does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Detail {
     pub(crate) text: String,
-    /// Whether the file grew while it was read, so that the same request fails again.
-    pub(crate) has_grown: bool,
 }
 
 impl Detail {
     pub(crate) fn of(error: &io::Error) -> Self {
-        let has_grown = error.get_ref().and_then(|inner| inner.downcast_ref()) == Some(&Grown);
-        Self { text: error_text(error), has_grown }
+        Self { text: error_text(error) }
     }
 }
 

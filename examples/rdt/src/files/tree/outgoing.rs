@@ -14,7 +14,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// A file or a link that leaves, in order from an offset on to the length that it had when it was opened.
+/// A file or a link that leaves, in order from an offset on to the length that it had when it was opened. A file may
+/// grow meanwhile, as a log does.
 pub(crate) struct Outgoing {
     content: Content,
     metadata: Metadata,
@@ -22,6 +23,7 @@ pub(crate) struct Outgoing {
     offset: u64,
     /// The digest of what is before the position.
     hashed: BlockTree,
+    has_grown: bool,
 }
 
 enum Content {
@@ -71,7 +73,7 @@ impl Outgoing {
     pub(crate) fn link(target: String, metadata: Metadata) -> Self {
         let length = target.len() as u64;
         let content = Content::Link(target.into_bytes());
-        Self { content, metadata, length, offset: 0, hashed: BlockTree::new() }
+        Self { content, metadata, length, offset: 0, hashed: BlockTree::new(), has_grown: false }
     }
 
     pub(super) fn new(file: File, remembered: Remembered) -> io::Result<Self> {
@@ -93,6 +95,7 @@ impl Outgoing {
             length: metadata.len(),
             offset: 0,
             hashed: BlockTree::new(),
+            has_grown: false,
         })
     }
 
@@ -129,6 +132,11 @@ impl Outgoing {
         self.offset = border * BLOCK_BYTES;
         file.file.seek(SeekFrom::Start(self.offset))?;
         Ok(self.offset)
+    }
+
+    /// Whether the file was longer at the end than when it was opened. Its content up to that length is the same.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.has_grown
     }
 
     /// Whether everything was read.
@@ -172,14 +180,15 @@ impl Outgoing {
         Ok(count)
     }
 
-    /// The digest of the whole content. Fails unless all of it was read, and if the file changed since it was opened.
+    /// The digest of the whole content. Fails unless all of it was read, and if the file changed since it was opened,
+    /// other than behind its end. It may read a file that has grown once more.
     pub(crate) fn digest(&mut self) -> io::Result<Digest> {
         if self.hashed.len() != self.length {
             return Err(io::Error::other(SHRUNK));
         }
         let digest = self.hashed.digest();
         if let Content::File(file) = &self.content {
-            file.check(&self.hashed, digest, self.offset == 0)?;
+            self.has_grown = file.check(&self.hashed, digest, self.offset == 0)?;
         }
         Ok(digest)
     }
@@ -262,14 +271,27 @@ impl OpenFile {
     }
 
     /// Checks the digest of the content that was sent, and remembers its values. `is_read` says whether all of it was
-    /// read here: values that were only looked up, and have no digest to check them by, become no whole ones.
-    fn check(&self, hashed: &BlockTree, digest: Digest, is_read: bool) -> io::Result<()> {
+    /// read here: values that were only looked up, and have no digest to check them by, become no whole ones. Returns
+    /// whether the file has grown.
+    fn check(&self, hashed: &BlockTree, digest: Digest, is_read: bool) -> io::Result<bool> {
         let is_wrong = !is_read && self.known_digest.is_some_and(|known| known != digest);
         if is_wrong {
             self.saving.forget(&self.file);
             return Err(changed());
         }
-        self.saving.on_end(&self.file, hashed, digest, !is_read || self.known_digest == Some(digest))
+        let is_known = !is_read || self.known_digest == Some(digest);
+        let has_grown = self.saving.on_end(&self.file, hashed, digest, is_known)?;
+        if has_grown && self.digest_of_first(hashed.len())? != digest {
+            return Err(changed());
+        }
+        Ok(has_grown)
+    }
+
+    /// The digest of the first `len` bytes, as they are now.
+    fn digest_of_first(&self, len: u64) -> io::Result<Digest> {
+        let mut tree = BlockTree::new();
+        hash(&self.file, 0, len, |bytes| tree.update(bytes))?;
+        Ok(tree.digest())
     }
 }
 

@@ -4,7 +4,6 @@
 //! times the last one, and an interruption loses the values of 64 MiB, or of a sixteenth of what was read.
 
 use super::block_tree::BlockTree;
-use super::failure::Grown;
 use super::remembered::{FileVersion, LEAST, Remembered};
 use super::version::Version;
 use blake3::hazmat::ChainingValue;
@@ -40,16 +39,17 @@ impl Saving {
         }
     }
 
-    /// Saves the values of the whole file, unless they are known. Fails if it has changed since it was opened.
-    pub(super) fn on_end(&self, file: &File, tree: &BlockTree, digest: Digest, is_known: bool) -> io::Result<()> {
+    /// Saves the values of the whole file, unless they are known. Fails if it has changed since it was opened. Returns
+    /// whether it has grown: what was read of it is not known to be there still.
+    pub(super) fn on_end(&self, file: &File, tree: &BlockTree, digest: Digest, is_known: bool) -> io::Result<bool> {
         let metadata = file.metadata()?;
         if self.has_changed(&metadata) {
-            return Err(if self.opened.is_shorter_than(&metadata) { Grown.into() } else { changed() });
+            return if self.opened.is_shorter_than(&metadata) { Ok(true) } else { Err(changed()) };
         }
         if !is_known {
             self.put(&metadata, tree.values(), Some(digest));
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Forgets the values of the file, which are wrong.
