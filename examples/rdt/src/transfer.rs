@@ -3,7 +3,7 @@
 use crate::common_args::Common;
 use crate::destination::{self, Here, NewFolder};
 use crate::file_storage::Files;
-use crate::files::{self, EntryBuf, Outgoing, Tree, TreeRules};
+use crate::files::{self, EntryBuf, FollowedLinks, Outgoing, Tree, TreeRules};
 use crate::folder_copy::{CopyState, FolderCopy};
 use crate::json::{self, Record};
 use crate::messages::{to_stderr, to_stdout};
@@ -129,8 +129,9 @@ fn own_name_of(path: &FilePathBox) -> &str {
 }
 
 fn rules_of(args: &GetArgs) -> TreeRules {
-    // Links of the user in the folder that is fetched lead elsewhere.
-    let (preserve, remembers_here, links_in_paths) = (args.choice.preserve(), false, false);
+    let (preserve, remembers_here) = (args.choice.preserve(), false);
+    // A link of the user in the folder that is fetched may lead elsewhere.
+    let links_in_paths = FollowedLinks::InFirstFolder;
     TreeRules { preserve, remembers_here, links_in_paths, ..TreeRules::default() }
 }
 

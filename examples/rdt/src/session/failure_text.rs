@@ -20,7 +20,7 @@ pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageE
 pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
     let why = match blocker {
         Blocker::File => "it is a file, and no folder takes its place",
-        Blocker::Link => "it is a link, and is not followed",
+        Blocker::Link => "it is a link that leads out of the folder, and is not followed",
     };
     local_failure::cannot_write(&local, why, "give another --output")
 }

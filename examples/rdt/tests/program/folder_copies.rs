@@ -4,6 +4,7 @@ use crate::folders::{tree, write};
 use crate::interrupted::part_bytes;
 use crate::runner::{Place, Running, Server, content, run_in, wait_until};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// A server with a folder of a small file and a large one.
 fn serve(place: &Place) -> Server {
@@ -118,4 +119,38 @@ fn a_file_under_another_name_goes_on() {
     get(&["--update"]).expect_end(0, "\"tree/b\" goes on at ");
     get(&["--update"]).expect_end(0, "\"tree/b\" is the same on both sides already");
     assert!(fs::read(place.client("copy")).unwrap() == content(24 << 20));
+}
+
+/// Regression: the folder with links that was sent could not be fetched over itself. What the links name was sent.
+#[test]
+fn a_folder_with_links_is_fetched_over_itself() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let here = |name: &str| place.client("here").join(name);
+    for (path, content) in [("here/tree/file", "a"), ("here/tree/sub/file", "b"), ("here/outside/file", "c")] {
+        fs::create_dir_all(place.client(path).parent().unwrap()).unwrap();
+        fs::write(place.client(path), content).unwrap();
+    }
+    for (link, target) in [("to-file", "file"), ("to-folder", "sub"), ("out", "../outside")] {
+        symlink(target, here("tree").join(link)).unwrap();
+    }
+    run_in(&here(""), &["put", "tree", &server.address]).expect_end(0, "stored 5 files");
+    let get = |options: &[&str]| run_in(&here(""), &[&["get", "tree", &server.address], options].concat()).end();
+    for options in [&["--update"][..], &["--verify"]] {
+        let (code, said) = get(options);
+        assert!(code == 0 && said.contains("5 files: the same on both sides already"), "{code}: {said}");
+    }
+    // What is new goes through a link that stays in the folder, and through no other one.
+    for folder in ["sub", "to-folder", "out"] {
+        fs::write(place.server("tree").join(folder).join("new"), folder).unwrap();
+    }
+    let (code, said) = get(&["--update"]);
+    let why = "cannot write tree/out on this machine: it is a link that leads out of the folder, and is not followed";
+    assert!(code == 1 && said.contains(why) && said.contains("1 of 8 files was not transferred"), "{code}: {said}");
+    assert_eq!(Place::names(&here("outside")), ["file"]);
+    assert_eq!(Place::names(&here("tree/sub")), ["file", "new"]);
+    fs::remove_file(place.server("tree/out/new")).unwrap();
+    let (code, said) = get(&["--verify"]);
+    assert!(code == 0, "{code}: {said}");
+    assert!(here("tree/out").is_symlink() && here("tree/to-folder").is_symlink(), "links to folders stay");
 }

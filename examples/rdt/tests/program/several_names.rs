@@ -76,7 +76,7 @@ fn what_is_in_the_place_of_a_folder_has_one_line() {
     fs::create_dir(place.client("linked")).unwrap();
     symlink("..", place.client("linked/tree")).unwrap();
     let file = "it is a file, and no folder takes its place: give another --output";
-    let link = "it is a link, and is not followed: give another --output";
+    let link = "it is a link that leads out of the folder, and is not followed: give another --output";
     let several = "it is not a folder: several files need a folder: give --output FOLDER";
     for (command, path, why, failed) in [
         ("get tree {} --output file", "file", file, None),

@@ -75,7 +75,8 @@ fn set_mode(_file: &File, _mode: Option<u16>) -> io::Result<()> {
 }
 
 /// Sets the permission bits of a folder, and the time of its last modification. Its owner can always use it, so that
-/// files can follow. Its special bits stay, and one that was there is not opened to more users.
+/// files can follow. Its special bits stay, and one that was there is not opened to more users. A link stays as it is,
+/// and so does what it leads to.
 #[cfg(unix)]
 pub(super) fn set_of_folder(
     parent: &cap_std::fs::Dir,
@@ -86,6 +87,9 @@ pub(super) fn set_of_folder(
     use cap_std::fs::{Permissions, PermissionsExt};
     use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
     const SECOND: i64 = 1_000_000_000;
+    if !is_new && parent.symlink_metadata(name)?.is_symlink() {
+        return Ok(());
+    }
     if let Some(mode) = metadata.mode {
         let there = parent.metadata(name)?.permissions().mode() & 0o7777;
         let (special, most) = (there & !u32::from(MODE), if is_new { MODE.into() } else { there });
@@ -94,7 +98,7 @@ pub(super) fn set_of_folder(
     let Some(modified) = metadata.modified else { return Ok(()) };
     let last_modification = Timespec { tv_sec: modified.div_euclid(SECOND), tv_nsec: modified.rem_euclid(SECOND) };
     let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification };
-    // A link is not followed, since it may lead out of the tree.
+    // Another program may have put a link there meanwhile.
     Ok(utimensat(parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 

@@ -74,7 +74,7 @@ pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
 pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use place::Blocker;
+pub(crate) use place::{Blocker, FollowedLinks};
 pub(crate) use sealed::Sealed;
 
 /// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.
@@ -104,8 +104,8 @@ pub(crate) struct TreeRules {
     pub(crate) remembers_here: bool,
     /// A link to a regular file of the tree is shown and sent as that file.
     pub(crate) follow_links: bool,
-    /// A file may be stored in a folder through a link to it that lies in the tree.
-    pub(crate) links_in_paths: bool,
+    /// A file may be stored in a folder through such a link to it.
+    pub(crate) links_in_paths: FollowedLinks,
 }
 
 impl Default for TreeRules {
@@ -118,7 +118,7 @@ impl Default for TreeRules {
             wait_for_names: Duration::from_secs(5),
             remembers_here: true,
             follow_links: true,
-            links_in_paths: true,
+            links_in_paths: FollowedLinks::InTree,
         }
     }
 }

@@ -8,6 +8,7 @@ use rdt_proto::files::{FilePath, FilePathBox};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
+use std::path::{Component, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -45,11 +46,19 @@ pub(crate) enum Blocker {
     Link,
 }
 
+/// Which links are followed that are folders of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FollowedLinks {
+    /// Those that stay in the tree.
+    InTree,
+    /// Those that stay in the first folder of the path: what is fetched goes nowhere else.
+    InFirstFolder,
+}
+
 /// The folders of a tree.
 pub(super) struct Folders {
     outermost: Folder,
-    /// Whether a folder of a path may be a link.
-    follows_links: bool,
+    followed: FollowedLinks,
     /// The paths of folders that were made, and whose entries may not survive a power failure yet.
     fresh: Mutex<BTreeSet<Box<str>>>,
     /// The folders where what killed programs have left was removed.
@@ -71,9 +80,9 @@ impl Opened {
 }
 
 impl Folders {
-    pub(super) fn new(outermost: Folder, follows_links: bool) -> Self {
+    pub(super) fn new(outermost: Folder, followed: FollowedLinks) -> Self {
         let (fresh, clean, last) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { outermost, follows_links, fresh, clean, last }
+        Self { outermost, followed, fresh, clean, last }
     }
 
     pub(super) fn outermost(&self) -> &Folder {
@@ -96,13 +105,14 @@ impl Folders {
         Ok(Place { parent, path: path.as_str().into() })
     }
 
-    /// Checks that no folder of a path is a link, unless links are followed.
+    /// Checks that no folder of a path is a link that is not followed.
     fn check_links(&self, folder: Option<&str>) -> io::Result<()> {
-        let Some(folder) = folder.filter(|_| !self.follows_links) else { return Ok(()) };
+        // Those that leave the tree cannot be opened.
+        let Some(folder) = folder.filter(|_| self.followed != FollowedLinks::InTree) else { return Ok(()) };
         for (end, _) in folder.match_indices('/').chain([(folder.len(), "")]) {
             let part = folder.get(..end).unwrap_or_default();
             match self.dir().symlink_metadata(part) {
-                Ok(there) if there.is_symlink() => return Err(not_followed(part)),
+                Ok(there) if there.is_symlink() && !self.follows(part) => return Err(not_followed(part)),
                 Ok(_) => {}
                 // Neither are those in it.
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -112,13 +122,26 @@ impl Folders {
         Ok(())
     }
 
+    /// Whether the link under `path` may be a folder of a longer one.
+    fn follows(&self, path: &str) -> bool {
+        let first = path.split('/').next().unwrap_or_default();
+        let stays = |real: PathBuf| {
+            let mut names = real.components().map(Component::as_os_str);
+            names.next() == Some(first.as_ref()) && names.all(|name| !name.to_str().is_none_or(names::is_hidden))
+        };
+        match self.followed {
+            FollowedLinks::InTree => true,
+            FollowedLinks::InFirstFolder => self.dir().canonicalize(path).is_ok_and(stays),
+        }
+    }
+
     /// The outermost folder on the way to a folder, or that one, in whose place is something else.
     pub(super) fn blocker(&self, folder: &str) -> Option<(FilePathBox, Blocker)> {
         let paths = folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
         paths.filter_map(|end| folder.get(..end)).find_map(|path| {
             let there = self.dir().symlink_metadata(path).ok()?;
             let blocker = match there.is_symlink() {
-                true if !self.follows_links => Blocker::Link,
+                true if !self.follows(path) => Blocker::Link,
                 true => return None,
                 false if there.is_dir() => return None,
                 false => Blocker::File,
@@ -174,13 +197,8 @@ impl Folders {
         match self.dir().create_dir(path) {
             Ok(()) => Ok(fresh.insert(path.into())),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                // A link to a folder of the tree is one as well, if links are followed.
-                let is_link = || self.dir().symlink_metadata(path).map(|there| there.is_symlink());
-                match self.dir().metadata(path)?.is_dir() {
-                    true if !self.follows_links && is_link()? => Err(not_followed(path)),
-                    true => Ok(false),
-                    false => Err(error),
-                }
+                // A link to a folder of the tree is one as well, whether or not something may be stored there.
+                if self.dir().metadata(path)?.is_dir() { Ok(false) } else { Err(error) }
             }
             Err(error) => Err(error),
         }
@@ -235,7 +253,7 @@ impl Folders {
 }
 
 fn not_followed(folder: &str) -> io::Error {
-    io::Error::new(ErrorKind::AlreadyExists, format!("the folder {folder} in its path is a link, and is not followed"))
+    io::Error::new(ErrorKind::AlreadyExists, format!("the folder {folder} in its path is a link, and not followed"))
 }
 
 /// The folder, unless it is the outermost one, and the name.

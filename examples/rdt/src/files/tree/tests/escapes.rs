@@ -99,25 +99,48 @@ fn a_link_to_a_file_is_that_file_if_links_are_followed() {
 
 /// Regression: what a client fetched was written through links of its user.
 #[test]
-fn links_in_paths_are_not_followed_if_the_tree_forbids_it() {
-    for links_in_paths in [true, false] {
+fn links_out_of_the_first_folder_are_followed_only_if_the_tree_permits_it() {
+    for links_in_paths in [FollowedLinks::InTree, FollowedLinks::InFirstFolder] {
+        let is_permitted = links_in_paths == FollowedLinks::InTree;
         let place = Place::with(TreeRules { links_in_paths, ..TreeRules::default() });
         place.write("a/there/file", b"old");
-        symlink("there", place.path().join("a/l")).unwrap();
-        symlink("a", place.path().join("outer")).unwrap();
-        for path in ["a/l/file", "a/l/new", "outer/there/file", "outer/new/folder/file"] {
-            assert_eq!(create(&place, path).is_ok(), links_in_paths, "{path}");
-            let kind = if links_in_paths { None } else { Some(ErrorKind::AlreadyExists) };
+        place.write("a/.rdt/file", b"old");
+        place.write("b/file", b"old");
+        // The last one leads back, by way of another folder.
+        let links = [("a/l", "../b"), ("a/hidden", ".rdt"), ("outer", "a"), ("b/back", "../a"), ("a/far", "../b/back")];
+        links.iter().for_each(|(link, target)| symlink(target, place.path().join(link)).unwrap());
+        for path in ["a/l/file", "a/l/new", "a/hidden/file", "outer/there/file", "outer/new/folder/file", "b/back/x"] {
+            assert_eq!(create(&place, path).is_ok(), is_permitted, "{path}");
+            let kind = if is_permitted { None } else { Some(ErrorKind::AlreadyExists) };
             assert_eq!(place.tree.check_room(file_path(path), 1).err().map(|error| error.kind()), kind, "{path}");
         }
-        let folder = place.tree.create(&want_kind("a/l", FileKind::Folder), None).unwrap();
-        let made = folder.seal(None).map(|sealed| commit(vec![sealed]).pop().unwrap().is_ok());
-        assert_eq!(made.is_ok_and(|is_made| is_made), links_in_paths);
+        assert!(create(&place, "a/far/other").is_ok(), "it ends in the first folder");
+        assert_eq!(place.path().join("a/new").exists(), is_permitted, "folders are made there, too");
         // The last component is replaced, and its target stays as it is.
         symlink("file", place.path().join("a/there/l")).unwrap();
         place.put(&want("a/there/l", b"new"), b"new").unwrap();
         assert_eq!((place.read("a/there/file"), place.read("a/there/l")), (b"old".to_vec(), b"new".to_vec()));
-        assert_eq!(place.path().join("a/new").exists(), links_in_paths, "folders are made there, too");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_folder_stays_with_its_target_as_it_is() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    for links_in_paths in [FollowedLinks::InTree, FollowedLinks::InFirstFolder] {
+        let rules = TreeRules { links_in_paths, preserve: true, ..TreeRules::default() };
+        let place = Place::with(rules);
+        place.write("b/file", b"old");
+        place.write("a/file", b"old");
+        symlink("../b", place.path().join("a/l")).unwrap();
+        let state = || {
+            let metadata = [place.path().join("b").metadata(), place.path().join("a/l").symlink_metadata()];
+            metadata.map(|metadata| metadata.unwrap()).map(|there| (there.permissions().mode(), there.mtime_nsec()))
+        };
+        let before = state();
+        let metadata = Metadata { mode: Some(0o700), modified: Some(7) };
+        let folder = place.tree.create(&Wanted { metadata, ..want_kind("a/l", FileKind::Folder) }, None).unwrap();
+        assert!(commit(vec![folder.seal(None).unwrap()]).pop().unwrap().is_ok());
+        assert_eq!(state(), before);
     }
 }
 
