@@ -59,11 +59,15 @@ impl Failure {
             }
             Self::ClosedPort => format!("nothing listens on {servers}: start the server there, or give its port"),
             Self::Silent => {
-                format!("no answer from {servers}{network}: is a server running there, on this port?")
+                format!(
+                    "no answer from {servers}{network}: is a server running there, on this port? One that was started \
+                     with --profile rostov answers only clients with the same option"
+                )
             }
             Self::SilentInBaseMode => format!(
-                "no answer from {servers}{network}: is a server running there, on this port, with --profile rostov? One in \
-                 base mode cannot say that it does not admit this address (--allow)"
+                "no answer from {servers}{network}: is a server running there, on this port, with --profile rostov? \
+                 One without it answers only clients without it, and one in base mode cannot say that it does not \
+                 admit this address (--allow)"
             ),
             Self::NotStarted(why) => format!("cannot connect to {servers}: {why}: try again"),
         }

@@ -214,12 +214,21 @@ const ANSWERS: &[Row] = &[
     ),
     ("put {small} {closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
     ("get a rdt://{closed}", "rdt: nothing listens on {closed}: start the server there, or give its port"),
-    ("put {small} {silent} --timeout 1", "rdt: no answer from {silent}: is a server running there, on this port?"),
-    ("get a {silent} --timeout 1", "rdt: no answer from {silent}: is a server running there, on this port?"),
+    (
+        "put {small} {silent} --timeout 1",
+        "rdt: no answer from {silent}: is a server running there, on this port? One that was started with --profile \
+         rostov answers only clients with the same option",
+    ),
+    (
+        "get a {base} --timeout 1",
+        "rdt: no answer from {base}: is a server running there, on this port? One that was started with --profile \
+         rostov answers only clients with the same option",
+    ),
     (
         "put {small} {server} --profile rostov --timeout 1",
-        "rdt: no answer from {server}: is a server running there, on this port, with --profile rostov? One in base \
-         mode cannot say that it does not admit this address (--allow)",
+        "rdt: no answer from {server}: is a server running there, on this port, with --profile rostov? One \
+         without it answers only clients without it, and one in base mode cannot say that it does not admit this \
+         address (--allow)",
     ),
     (
         "put {small} 0.0.0.0:6969",
@@ -256,6 +265,7 @@ struct Setting {
     server: String,
     read_only: String,
     full: String,
+    base: String,
     silent: String,
 }
 
@@ -271,6 +281,7 @@ impl Setting {
             ("{server}", self.server.clone()),
             ("{read-only}", self.read_only.clone()),
             ("{full}", self.full.clone()),
+            ("{base}", self.base.clone()),
             ("{silent}", self.silent.clone()),
             ("{circle}", path("circle")),
             ("{dangling}", path("dangling")),
@@ -302,7 +313,7 @@ impl Setting {
 }
 
 impl Setting {
-    /// Creates files, and runs `check` with them beside three servers and a silent port.
+    /// Creates files, and runs `check` with them beside four servers and a silent port.
     fn with(check: impl FnOnce(&Self)) {
         let place = Place::new();
         let (root, silent) = (place.server(""), UdpSocket::bind("127.0.0.1:0").unwrap());
@@ -321,13 +332,15 @@ impl Setting {
         let read_only = place.serve(&["--read-only"]);
         let full = place.serve(&["--max-unfinished", "1"]);
         let silent_address = silent.local_addr().unwrap().to_string();
-        let [server_address, read_only_address, full_address] =
-            [&server, &read_only, &full].map(|server| server.address.clone());
+        let base = place.serve(&["--profile", "rostov"]);
+        let [server_address, read_only_address, full_address, base_address] =
+            [&server, &read_only, &full, &base].map(|server| server.address.clone());
         let setting = Self {
             place,
             server: server_address,
             read_only: read_only_address,
             full: full_address,
+            base: base_address,
             silent: silent_address,
         };
         check(&setting);
