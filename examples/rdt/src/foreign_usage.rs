@@ -74,6 +74,9 @@ pub(crate) fn order_of_put(words: &[String], name: Option<&str>) -> Option<Strin
     let first = files.first()?;
     let option = name.map(|name| ("--name", name));
     let put = |files: &[String], host: &str| command_of("put", texts(files).chain([host]), option);
+    if let Some(put) = with_name_behind(files, last, option) {
+        return Some(format!("the server comes last: write {put}"));
+    }
     if is_here(first) {
         let is_suspect = is_here(last) && !is_known(last);
         return is_suspect.then(|| format!("the server comes last, and {}: write {}", none(last), put(words, "HOST")));
@@ -96,6 +99,18 @@ pub(crate) fn order_of_put(words: &[String], name: Option<&str>) -> Option<Strin
         let taken = "which is in the place of the server";
         format!("{first} is not on this machine, and no address is known for {last}, {taken}")
     })
+}
+
+/// The command to write instead of one whose server stands in front of the name that the file shall have there.
+fn with_name_behind(words: &[String], last: &str, option: Option<(&str, &str)>) -> Option<String> {
+    let [files @ .., server] = words else { return None };
+    let may_be_meant = !files.is_empty() && !is_here(server) && (is_server(server) || is_known(server));
+    if !may_be_meant || is_known(last) {
+        return None;
+    }
+    let name = remote_path::cleaned(last);
+    let option = option.or((!name.is_empty()).then_some(("--name", &*name)));
+    Some(command_of("put", texts(files).chain([&**server]), option))
 }
 
 /// The same for `get`.

@@ -33,6 +33,8 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         return put_one(args, &request, stop);
     }
     let PutRequest { files, server, name } = &request;
+    // A name that is not known is an error before a large folder is searched.
+    let servers = &server.resolve()?;
     let uses_pipe = files.iter().any(|file| file.as_os_str() == "-");
     let is_typed = uses_pipe && io::stdin().is_terminal();
     if is_typed && !args.common.quiet {
@@ -60,7 +62,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
     }
     // A client that is turned away makes its requests anew.
     let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
-    let run = Run { server, common: &args.common, stop, is_download: false, uses_pipe };
+    let run = Run { servers, common: &args.common, stop, is_download: false, uses_pipe };
     let is_shown = is_typed && !args.common.json;
     let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_shown);
     run.run(progress, make)?.end(Put::finish)
@@ -71,6 +73,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         return get_one(args, stop);
     }
     let (names, server) = args.request()?;
+    let servers = &server.resolve()?;
     let is_single = names.len() == 1;
     let rules = rules_of(args);
     let needs_folder = !is_single || names.first().is_some_and(|name| PathPattern::of(name).is_some());
@@ -97,7 +100,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         names => format!("{} names", names.len()),
     };
     let uses_pipe = args.writes_to_stdout();
-    let run = Run { server: &server, common: &args.common, stop, is_download: true, uses_pipe };
+    let run = Run { servers, common: &args.common, stop, is_download: true, uses_pipe };
     let make = || {
         let in_messages = in_messages(&title, names.len());
         let mut outcomes = Outcomes::new(Transfer::Download, in_messages, is_single, speech(&args.common));
@@ -185,7 +188,8 @@ pub(crate) fn list(args: &ListArgs, stop: Stop) -> Result<ExitCode, String> {
     if args.common.is_base_mode() {
         return Err("a server in base mode has no lists: only put and get work there".into());
     }
-    let run = Run { server: &args.server, common: &args.common, stop, is_download: true, uses_pipe: false };
+    let servers = &args.server.resolve()?;
+    let run = Run { servers, common: &args.common, stop, is_download: true, uses_pipe: false };
     let make = || {
         let print = |entries: &[EntryBuf]| entries.iter().for_each(print);
         Ok(List::new(args.server.name(), args.recursive, print))

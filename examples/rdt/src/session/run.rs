@@ -15,15 +15,16 @@ use crate::loss::Loss;
 use crate::messages;
 use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::server_address::ServerAddress;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::Duration;
 use rdt_proto::files::FileClient;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// How requests are run.
 pub(crate) struct Run<'a> {
-    pub(crate) server: &'a ServerAddress,
+    /// The addresses of the server.
+    pub(crate) servers: &'a [SocketAddr],
     pub(crate) common: &'a Common,
     pub(crate) stop: Stop,
     /// Whether content comes from the server.
@@ -52,12 +53,11 @@ impl Run<'_> {
         requests: impl Fn() -> Result<R, String>,
     ) -> Result<Done<R>, String> {
         let fail = local_failure::of_network;
-        let servers = self.server.resolve()?;
         self.common.start_trace()?;
         let settings = if self.is_download { self.common.settings().for_download() } else { self.common.settings() };
         let mut asked = requests()?;
         let loss = Loss::new(self.common.loss, self.common.seed);
-        let socket = binding::bind_towards(&servers).map_err(fail)?;
+        let socket = binding::bind_towards(self.servers).map_err(fail)?;
         let driver = Driver::on(socket, settings.largest_config().max_datagram_len(), loss, self.stop.clone());
         let mut driver = driver.and_then(Driver::hearing_icmp).map_err(fail)?;
         let mut patience = Patience::new(driver.now(), &settings, !self.common.quiet);
@@ -70,7 +70,7 @@ impl Run<'_> {
             }
             let exchange = SessionExchange::new(FileClient::new(), Destinations::default(), disk, Committer::default());
             let exchange = exchange.taking_at_most(settings.max_rate);
-            let contact = Contact::new(Attempts::new(&servers, settings, patience));
+            let contact = Contact::new(Attempts::new(self.servers, settings, patience));
             let mut client = SessionClient::new(contact, settings, exchange, asked, finished, progress());
             driver.run(&mut client).map_err(fail)?;
             match client.turned_away(driver.now()).filter(|_| !self.uses_pipe) {

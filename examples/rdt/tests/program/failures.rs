@@ -336,3 +336,14 @@ fn a_folder_whose_files_all_fail_has_no_line_of_success() {
     let (ended, seen) = place.get("tree", &server.address, &[]).end();
     assert!(ended == 1 && seen.contains("cannot write") && !seen.contains("received"), "{ended}: {seen}");
 }
+
+/// Regression: the files that cannot be sent were named first, after a search of the whole folder.
+#[cfg(unix)]
+#[test]
+fn a_server_without_an_address_is_named_before_the_folder_is_searched() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("nowhere", place.client("broken")).unwrap();
+    let (code, said) = place.put(&place.client(""), "host.invalid", &[]).end();
+    assert!(code == 1 && said.starts_with("rdt: cannot use host.invalid as the server: "), "{code}: {said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}

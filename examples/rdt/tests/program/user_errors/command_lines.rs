@@ -85,6 +85,10 @@ pub(super) const COMMAND_LINES: &[Row] = &[
     ("put -l 9 {small} {closed}", "error: there is no -l: write --rate 20M for 20 million bits per second"),
     ("serve --listen 7000", "error: there is no --listen: write --bind HOST:PORT"),
     ("put {closed} {small}", "error: the server comes last: write rdt put {small} {closed}"),
+    ("put {small} {closed} new.txt", "error: the server comes last: write rdt put {small} {closed} --name new.txt"),
+    ("put {client} {closed} ../a//b/", "error: the server comes last: write rdt put {client} {closed} --name a/b/"),
+    ("put {small} {medium} localhost .", "error: the server comes last: write rdt put {small} {medium} localhost"),
+    ("put {small} {closed} a/b --name c", "error: the server comes last: write rdt put {small} {closed} --name c"),
     ("put localhost {small} {client}", "error: the server comes last: write rdt put {small} {client} localhost"),
     (
         "put {small} {client}",
