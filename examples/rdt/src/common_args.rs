@@ -50,7 +50,7 @@ pub(crate) struct Common {
     #[arg(long, default_value_t = 1, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests
-    #[arg(long)]
+    #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Print objects to the standard output, one a line: progress, results, requests and errors
     #[arg(long)]

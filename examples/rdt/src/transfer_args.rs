@@ -104,9 +104,15 @@ pub(crate) struct Choice {
     /// Keep neither times of modification nor permissions
     #[arg(long)]
     no_preserve: bool,
-    /// As scp has it
+    /// As scp has it. A folder comes with everything in it anyway
     #[arg(short, long, hide = true)]
     recursive: bool,
+    /// As scp and cp have it. Times and permissions come along anyway
+    #[arg(short, long, aliases = ["times", "perms"], hide = true, conflicts_with = "no_preserve")]
+    preserve: bool,
+    /// As rsync and cp have it: both of these
+    #[arg(short, long, hide = true, conflicts_with = "no_preserve")]
+    archive: bool,
 }
 
 impl Choice {
@@ -118,10 +124,6 @@ impl Choice {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.recursive { Err("a folder needs no -r: everything in it comes along".into()) } else { Ok(()) }
-    }
-
     pub(crate) fn preserve(&self) -> bool {
         !self.no_preserve
     }
@@ -129,6 +131,9 @@ impl Choice {
     /// A session in base mode has no metadata and no digests.
     pub(crate) fn check_base_mode(&self) -> Result<(), String> {
         match self.skip() {
+            Skip::Nothing if self.preserve || self.archive => {
+                Err("a server in base mode has neither times nor permissions: leave -p and -a out".into())
+            }
             Skip::Nothing => Ok(()),
             Skip::SameTime => Err("a server in base mode tells no times: leave --update out".into()),
             Skip::SameContent => Err("a server in base mode tells no digests: leave --verify out".into()),
@@ -139,7 +144,6 @@ impl Choice {
 impl PutArgs {
     /// What to send, and where.
     pub(crate) fn request(&self) -> Result<PutRequest, String> {
-        self.choice.check()?;
         let (server, files) = match self.words.as_slice() {
             [] => return Err("the file and the server are missing".into()),
             [word] => {
@@ -179,7 +183,6 @@ impl PutArgs {
 impl GetArgs {
     /// The paths of the files, and their server.
     pub(crate) fn request(&self) -> Result<(Vec<FilePathBox>, ServerAddress), String> {
-        self.choice.check()?;
         if self.common.json && self.writes_to_stdout() {
             return Err("--json and the content cannot both go to the standard output: give --output FILE".into());
         }

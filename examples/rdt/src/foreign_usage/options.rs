@@ -30,6 +30,7 @@ fn of_get(option: &str) -> Option<&'static str> {
     Some(match option {
         "--name" => "write --output PATH for the place on this machine",
         "-f" | "--force" => "files on this machine are replaced anyway",
+        "-O" | "--remote-name" => "leave it out: a file keeps its own name, unless --output PATH gives another one",
         "--ignore-existing" => "--update skips files that are the same on this machine, and others are replaced",
         "--exclude" | "--include" | "--filter" => {
             "nothing in a folder is left out; give names or patterns, as in rdt get 'photos/*.jpg' HOST"
@@ -41,10 +42,25 @@ fn of_get(option: &str) -> Option<&'static str> {
 
 fn of_transfer(option: &str) -> Option<&'static str> {
     Some(match option {
-        "-p" | "--preserve" | "-t" | "--times" | "--perms" => {
-            "times and permissions come along anyway (--no-preserve leaves them out)"
+        "-t" | "-E" | "--executability" => "times and permissions come along anyway (--no-preserve leaves them out)",
+        "-R" | "--relative" => "a folder comes with everything in it anyway, under its own name",
+        "-o" | "-g" | "--owner" | "--group" | "--chown" | "--numeric-ids" => {
+            "owners stay behind: files belong to the user of the other program"
         }
-        "-a" | "--archive" => "folders, times and permissions come along anyway",
+        "-A" | "--acls" | "-X" | "--xattrs" | "-U" | "-N" => {
+            "times of modification and permissions come along, and nothing else beside the content"
+        }
+        "-D" | "--devices" | "--specials" => "only files and folders are sent",
+        "-x" | "--one-file-system" => "everything in a folder comes along, whatever disk it is on",
+        "-m" | "--prune-empty-dirs" => "folders without a file come along as well",
+        "-I" | "--ignore-times" | "--size-only" => "all files are replaced, unless --update or --verify skips some",
+        "-W" | "--whole-file" | "--inplace" => {
+            "what the other side has of a file is not sent again, and the file is replaced once it is complete"
+        }
+        "-b" | "--backup" | "--suffix" => "no copy is kept of a file that is replaced; give another name",
+        "--files-from" => "give the files by name",
+        "--list-only" => "write rdt ls HOST",
+        "--max-size" | "--min-size" | "--existing" => "files are chosen by name only",
         "-u" => "write --update, to skip files that are the same on the other side; it replaces newer ones too",
         "-c" | "--checksum" => "write --verify, to skip files with the same content on the other side",
         "-C" | "-z" | "--compress" => "nothing is compressed; leave it out",
@@ -56,9 +72,16 @@ fn of_transfer(option: &str) -> Option<&'static str> {
         "--progress" => "a terminal shows the progress anyway (--quiet hides it, --json prints it)",
         "--stats" => "the sum is printed anyway, and -v says what the connection does",
         "--delete" => "nothing is removed on the other side",
-        "-e" | "--rsh" => "no shell is needed: the other side is rdt serve",
-        "-y" | "--yes" => "nothing is asked; leave it out",
-        "-L" | "--copy-links" => "links to files are followed anyway",
+        "-e" | "--rsh" | "-F" | "-J" | "-M" | "--rsync-path" => "no shell is needed: the other side is rdt serve",
+        "-B" | "-y" | "--yes" | "--interactive" => "nothing is asked; leave it out",
+        "-L" | "-k" | "--copy-links" | "--copy-dirlinks" => "links to files are followed anyway",
+        "-d" | "-H" | "-K" | "--links" | "--hard-links" | "--keep-dirlinks" => {
+            "a link is sent as the file or folder that it leads to"
+        }
+        // What else scp, cp and rsync have: nothing of it has a counterpart.
+        "-0" | "-3" | "-j" | "-O" | "-s" | "-S" | "-T" | "-w" | "-Z" => {
+            "it has no counterpart here; leave it out, or see rdt help"
+        }
         _ => return None,
     })
 }
@@ -67,7 +90,9 @@ fn of_client(option: &str) -> Option<&'static str> {
     Some(match option {
         "-P" | "-p" | "--port" => "write HOST:PORT",
         "-i" => "there are no keys and no passwords; leave it out",
-        "-q" => "write --quiet",
+        "-4" | "-6" | "--ipv4" | "--ipv6" => {
+            "the address decides; give one of that kind as the server, such as 127.0.0.1 or [::1]"
+        }
         _ => return None,
     })
 }
@@ -76,14 +101,17 @@ fn of_list(option: &str) -> Option<&'static str> {
     Some(match option {
         "-l" | "--long" | "-a" | "--all" | "-h" | "-A" | "-1" => "lengths, times and hidden files are listed anyway",
         "-R" => "write -r or --recursive",
-        "-t" | "-S" | "--sort" => "the list has one order; sort it behind a pipe",
+        "-C" | "-c" | "-d" | "-F" | "-g" | "-G" | "-L" | "-n" | "-o" | "-s" | "-u" | "--color" => {
+            "each line has a length, a time and a path, and a folder a slash at its end"
+        }
+        "-f" | "-t" | "-S" | "-U" | "--sort" => "the list has one order; sort it behind a pipe",
         _ => return None,
     })
 }
 
 fn of_server(option: &str) -> Option<&'static str> {
     Some(match option {
-        "-q" => "write --quiet",
+        "-4" | "-6" | "--ipv4" | "--ipv6" => "write --bind 127.0.0.1:PORT, or --bind [::1]:PORT",
         "-p" | "-P" | "--port" => {
             "write --bind 127.0.0.1:PORT for this machine alone, or --bind 0.0.0.0:PORT for everyone who reaches this machine"
         }

@@ -154,3 +154,24 @@ fn a_folder_with_links_is_fetched_over_itself() {
     assert!(code == 0, "{code}: {said}");
     assert!(here("tree/out").is_symlink() && here("tree/to-folder").is_symlink(), "links to folders stay");
 }
+
+/// Regression: these were errors, with the answer that they do what is done anyway.
+#[test]
+fn the_options_of_scp_for_what_is_done_anyway_are_taken() {
+    let place = Place::new();
+    write(&place.client("tree/a"), "a");
+    let server = place.serve(&["-q"]);
+    let here = |words: &[&str]| run_in(&place.client(""), &[words, &[&server.address]].concat()).end();
+    for (words, said) in [
+        (&["put", "-rp", "tree"][..], "stored 1 file on"),
+        (&["put", "-a", "--update", "tree"], "1 file: the same on both sides already"),
+        (&["put", "-q", "tree"], ""),
+        (&["get", "-ra", "tree"], "received 1 file from"),
+        (&["get", "--recursive", "--preserve", "--archive", "tree", "--quiet"], ""),
+        (&["ls", "-qr"], "tree/a"),
+    ] {
+        let (code, printed) = here(words);
+        let is_right = if said.is_empty() { printed.is_empty() } else { printed.contains(said) };
+        assert!(code == 0 && is_right, "{words:?}: {code} {printed}");
+    }
+}

@@ -42,6 +42,10 @@ const FILES: &[Row] = &[
         "get a/b {closed} --profile rostov",
         "rdt: a server in base mode cannot have \"a/b\": the name contains a path separator: give another name",
     ),
+    (
+        "put -p {small} {closed} --profile rostov",
+        "rdt: a server in base mode has neither times nor permissions: leave -p and -a out",
+    ),
     ("ls {closed} --profile rostov", "rdt: a server in base mode has no lists: only put and get work there"),
     ("get a/x x b/y {closed}", "rdt: two of the names become x on this machine: fetch them one by one"),
     (

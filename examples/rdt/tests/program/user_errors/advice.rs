@@ -99,6 +99,22 @@ fn only_a_typing_error_has_a_similar_option() {
     }
 }
 
+/// The letters of the options of `scp`, `cp` and `rsync`, and of `ls`. Each is an option here, or has an answer.
+#[test]
+fn every_option_of_the_like_has_an_answer() {
+    let transfer = "346ABCDEFHIJKLMNOPRSTUWXZabcdefghijklmnopqrstuvwxyz0";
+    let list = "1ACFGLRSadfghlnoprstv";
+    for (command, letters) in
+        [("put a 127.0.0.1:1", transfer), ("get a 127.0.0.1:1", transfer), ("ls 127.0.0.1:1", list)]
+    {
+        for letter in letters.chars() {
+            let option = format!("-{letter}");
+            let (code, said) = run(&command.split(' ').chain([&*option, "x", "--help"]).collect::<Vec<_>>()).end();
+            assert!(code == 0 || said.contains(&format!("there is no {option}: ")), "{command} {option}: {said}");
+        }
+    }
+}
+
 #[test]
 fn every_command_prints_the_version() {
     let (code, version) = run(&["--version"]).end();

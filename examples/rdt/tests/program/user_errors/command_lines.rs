@@ -14,21 +14,22 @@ pub(super) const COMMAND_LINES: &[Row] = &[
         "rm a {closed}",
         "error: there is no rm: a client only adds, replaces and reads files (put, get, ls), and put makes folders",
     ),
+    ("put -z {small} {closed}", "error: there is no -z: nothing is compressed; leave it out"),
     (
-        "put -p {small} {closed}",
-        "error: there is no -p: times and permissions come along anyway (--no-preserve leaves them out)",
+        "put -avR {client} {closed}",
+        "error: there is no -R: a folder comes with everything in it anyway, under its own name",
     ),
     (
-        "get -rp a {closed}",
-        "error: there is no -p: times and permissions come along anyway (--no-preserve leaves them out)",
+        "get -4 a {closed}",
+        "error: there is no -4: the address decides; give one of that kind as the server, such as 127.0.0.1 or [::1]",
     ),
+    ("serve -6", "error: there is no -6: write --bind 127.0.0.1:PORT, or --bind [::1]:PORT"),
+    ("put -p --no-preserve {small} {closed}", "error: the argument '--preserve' cannot be used with '--no-preserve'"),
     ("put -P 22 {small} 127.0.0.1", "error: there is no -P: write HOST:PORT"),
-    ("put -a {client} {closed}", "error: there is no -a: folders, times and permissions come along anyway"),
     (
         "put -n {small} {closed}",
         "error: there is no -n: rdt ls HOST lists what is there, and nothing is tried without effect",
     ),
-    ("put -q {small} {closed}", "error: there is no -q: write --quiet"),
     ("put {small} {closed} -o a", "error: there is no -o: write --name PATH for the path at the server"),
     ("ls -l {closed}", "error: there is no -l: lengths, times and hidden files are listed anyway"),
     (
@@ -269,8 +270,6 @@ pub(super) const COMMAND_LINES: &[Row] = &[
         "error: invalid value '127.0.0.1:port': \"port\" is not a port from 1 to 65535, and a path needs a URL: write \
          rdt://127.0.0.1/port",
     ),
-    ("put -r {client} {closed}", "error: a folder needs no -r: everything in it comes along"),
-    ("get -r a {closed}", "error: a folder needs no -r: everything in it comes along"),
     (
         "put {small} user@host:a/b",
         "error: invalid value 'user@host:a/b': there are no users, so that user@ has no place, and a path needs a URL: \
