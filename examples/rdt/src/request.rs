@@ -11,6 +11,7 @@ use crate::file_storage::Files;
 use crate::local_failure;
 use crate::loss::Loss;
 use crate::messages;
+use crate::output;
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
@@ -82,6 +83,8 @@ pub(crate) fn request(
             messages::fail(&failure, INTERRUPTED);
             Ok(INTERRUPTED.into())
         }
+        // The reader has what it wants, and the exit code tells the rest.
+        Some(_) if matches!(local, Local::StandardOutput) && output::has_no_reader() => Ok(ExitCode::SUCCESS),
         Some(failure) => Err(failure),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::files::{BlockTree, CommitError, Incoming, Outgoing, SealError, Sealed};
 use crate::memory_file::MemoryFile;
+use crate::output;
 use rdt_proto::files::{Cause, Digest, FileKind, Metadata};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
@@ -133,7 +134,7 @@ impl Taker {
             Self::File(file) => file.write(bytes),
             Self::StandardOutput(tree) => {
                 tree.update(bytes);
-                io::stdout().lock().write_all(bytes)
+                note_missing_reader(io::stdout().lock().write_all(bytes))
             }
             Self::Memory(file, tree) => {
                 tree.update(bytes);
@@ -147,7 +148,7 @@ impl Taker {
         match self {
             Self::File(file) => file.seal(digest).map(|sealed| Complete::File(sealed.into())),
             Self::StandardOutput(tree) => {
-                io::stdout().lock().flush()?;
+                note_missing_reader(io::stdout().lock().flush())?;
                 check(&tree, digest)
             }
             Self::Memory(_, tree) => check(&tree, digest),
@@ -161,6 +162,16 @@ impl Taker {
             Self::StandardOutput(_) | Self::Memory(..) => {}
         }
     }
+}
+
+/// Remembers that the standard output has no reader any more. A failure for another reason is that of the file.
+fn note_missing_reader(written: io::Result<()>) -> io::Result<()> {
+    if let Err(error) = &written
+        && error.kind() == ErrorKind::BrokenPipe
+    {
+        output::note_failure(Err(error.kind().into()));
+    }
+    written
 }
 
 fn check(tree: &BlockTree, digest: Option<Digest>) -> Result<Complete, SealError> {

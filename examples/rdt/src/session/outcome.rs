@@ -4,6 +4,7 @@ use super::count::{Count, One};
 use super::note::{Note, Notes};
 use crate::json::{self, Record};
 use crate::messages::{self, it_or_them, to_stderr, to_stdout, was_or_were};
+use crate::output;
 use rdt_proto::Duration;
 use rdt_proto::files::FilePath;
 use rdt_proto::ftp::Transfer;
@@ -251,6 +252,10 @@ impl Outcomes {
     /// Prints the sum. Returns the failure of the command, which of several requests is how many have failed.
     pub(crate) fn finish(&mut self, took: Duration) -> Result<(), String> {
         self.notes.rest().for_each(to_stderr);
+        if self.has_content_on_stdout && output::has_no_reader() {
+            // It has what it wants, and the exit code tells the rest.
+            return Ok(());
+        }
         if self.is_single {
             return self.failures.pop().map_or(Ok(()), Err);
         }
