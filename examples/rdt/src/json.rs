@@ -112,8 +112,15 @@ impl Record<'_> {
     }
 }
 
+/// Seconds to the microsecond. A single division gives the number with at most six decimals that is nearest.
+#[allow(clippy::cast_precision_loss, reason = "the microseconds of 285 years are exact")]
 pub(crate) fn seconds(duration: Duration) -> f64 {
-    std::time::Duration::from(duration).as_secs_f64()
+    duration.as_micros() as f64 / 1e6
+}
+
+/// A percentage to two decimals.
+pub(crate) fn percent(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -134,5 +141,18 @@ mod tests {
     #[test]
     fn seconds_keep_the_microseconds() {
         assert_eq!(seconds(Duration::from_micros(1_000_001)).to_string(), "1.000001");
+        // Regression: the sum of seconds and their fraction was 1.5417969999999999.
+        for micros in (0..5_000_000).step_by(997).chain([1_541_797, u64::from(u32::MAX)]) {
+            let text = seconds(Duration::from_micros(micros)).to_string();
+            let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            assert!(decimals <= 6, "{micros}: {text}");
+        }
+    }
+
+    /// Regression: all digits of a quotient were printed.
+    #[test]
+    fn a_percentage_has_two_decimals() {
+        let texts = [0.0, 100.0 / 3.0, 0.004, 12.345_678, 100.0].map(|value| percent(value).to_string());
+        assert_eq!(texts, ["0", "33.33", "0", "12.35", "100"]);
     }
 }

@@ -189,7 +189,7 @@ impl Objects {
             length,
             bytes_per_second: self.rate.per_second(),
             round_trip_seconds: path.round_trip.map(json::seconds),
-            loss_percent: path.loss,
+            loss_percent: path.loss.map(json::percent),
         };
         record.print();
     }
