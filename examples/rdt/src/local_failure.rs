@@ -17,6 +17,10 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> String {
             "mend or remove the link",
         );
     }
+    if error.kind() == ErrorKind::NotFound && path.to_string_lossy().contains(['*', '?', '[']) {
+        // A shell leaves a pattern without a match as it is.
+        return format!("nothing on this machine matches \"{}\": check the path", path.display());
+    }
     let advice = match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
         ErrorKind::PermissionDenied => "check its permissions",

@@ -54,8 +54,8 @@ impl Name {
 #[derive(Args)]
 #[command(override_usage = "rdt get [OPTIONS] <NAME>... <ADDR>\n       rdt get [OPTIONS] rdt://HOST[:PORT]/PATH")]
 pub(crate) struct GetArgs {
-    /// The paths of files and folders at the server, or patterns (*, ?, [a-z], ** for any folders) and . for everything,
-    /// and last the server: host or host:port. Or one URL, rdt://host:port/path
+    /// The paths of files and folders at the server, or patterns (*, ?, [a-z], ** for any folders; hidden files match
+    /// too) and . for everything, and last the server: host or host:port. Or one URL, rdt://host:port/path
     #[arg(value_name = "NAME> <ADDR", required = true, num_args = 1..)]
     words: Vec<String>,
     /// The file or the folder to store it in, by default the current folder, or - for the standard output. An existing
@@ -101,7 +101,8 @@ pub(crate) struct Choice {
     /// Skip files that have the same content on the other side: both sides compute its BLAKE3
     #[arg(long, conflicts_with = "update")]
     verify: bool,
-    /// Keep neither times of modification nor permissions
+    /// Keep neither times of modification nor permissions. Owners, and the set-user-ID, set-group-ID and sticky bits,
+    /// are never kept
     #[arg(long)]
     no_preserve: bool,
     /// As scp has it. A folder comes with everything in it anyway

@@ -86,6 +86,14 @@ impl Content {
         }
     }
 
+    /// Whether it has permission bits that do not come along.
+    pub(super) fn has_special_bits(&self) -> bool {
+        match self {
+            Self::File(file) => file.has_special_bits(),
+            Self::StandardInput(_) | Self::Memory { .. } | Self::Folder(_) => false,
+        }
+    }
+
     /// Whether more has been written to its end since it was opened.
     pub(super) fn has_grown(&self) -> bool {
         match self {

@@ -38,6 +38,8 @@ enum Kind {
     Changed,
     /// More was written to the end of the file while it was sent.
     Grown,
+    /// The file has permission bits that do not come along.
+    SpecialBits,
 }
 
 /// The notes about the files of one command.
@@ -109,6 +111,12 @@ impl Note {
         Self { kind: Kind::Changed, side, text }
     }
 
+    /// A file has permission bits that do not come along.
+    pub(super) fn special_bits(file: &str) -> Self {
+        let text = format!("{file} on this machine loses its set-user-ID, set-group-ID or sticky bit at the server");
+        Self { kind: Kind::SpecialBits, side: Side::Server, text }
+    }
+
     /// More was written to the end of the file while it was sent, with the length that it had before.
     pub(crate) fn grown(file: &str, length: u64) -> Self {
         let length = HumanBytes(length);
@@ -156,6 +164,10 @@ impl Kind {
             Self::Gone => format!("{files} began again: what was {place} of {them} is gone"),
             Self::Changed => format!("{files} began again: what was {place} of {them} differs"),
             Self::Grown => format!("{files} grew while {they} {were} sent"),
+            Self::SpecialBits => {
+                let lose = if more == 1 { "loses" } else { "lose" };
+                format!("{files} {lose} the set-user-ID, set-group-ID or sticky bit at the server")
+            }
         }
     }
 }

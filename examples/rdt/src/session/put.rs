@@ -134,6 +134,9 @@ impl Put {
             flags: if opened.length.is_some() { Flags::REPLACE | Flags::KEEP } else { Flags::REPLACE },
         };
         let Ok(number) = exchange.session.put(&request) else { return false };
+        if self.preserve && chunk.content().has_special_bits() {
+            self.outcomes.explain(Note::special_bits(&item.source.text()));
+        }
         if opened.kind != FileKind::Folder {
             exchange.send_content(now, number, chunk);
         }

@@ -225,3 +225,27 @@ fn quiet_prints_failures_only() {
         assert_eq!(seen.lines().count(), 1, "{seen}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_loses_special_bits_has_a_line() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    for name in ["a", "b", "c"] {
+        let bits = if name == "c" { 0o755 } else { 0o4755 };
+        std::fs::write(place.client(name), name).unwrap();
+        std::fs::set_permissions(place.client(name), std::fs::Permissions::from_mode(bits)).unwrap();
+    }
+    let one = format!("{} on this machine loses its set-user-ID", place.client("a").display());
+    let put =
+        |options: &[&str]| place.put(&place.client(""), &server.address, &[&["--name", "x"], options].concat()).end();
+    let (code, said) = put(&[]);
+    assert!(code == 0 && said.contains(&one) && said.contains("1 more file loses the set-user-ID"), "{code}: {said}");
+    assert_eq!(["x/a", "x/c"].map(|name| mode(&place.server(name))), [0o755, 0o755]);
+    for option in ["--no-preserve", "--quiet"] {
+        let (code, said) = put(&[option]);
+        assert!(code == 0 && !said.contains("loses"), "{option}: {said}");
+    }
+}

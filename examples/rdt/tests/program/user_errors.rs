@@ -52,6 +52,7 @@ const FILES: &[Row] = &[
         "put {client}/none {closed}",
         "rdt: cannot read {client}/none on this machine: no such file or directory: check the path",
     ),
+    ("put {client}/*.none {closed}", "rdt: nothing on this machine matches \"{client}/*.none\": check the path"),
     ("put {small}/none {closed}", "rdt: cannot read {small}/none on this machine: not a directory: check the path"),
     (
         "put /dev/null {closed}",

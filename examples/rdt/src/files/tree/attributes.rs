@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 /// The permission bits that are carried. Special bits were meant for other content.
 const MODE: u16 = 0o777;
+const SPECIAL: u32 = 0o7000;
 
 pub(crate) fn of(metadata: &std::fs::Metadata) -> Metadata {
     #[cfg(unix)]
@@ -14,6 +15,15 @@ pub(crate) fn of(metadata: &std::fs::Metadata) -> Metadata {
     #[cfg(not(unix))]
     let mode = None;
     from_parts(metadata.modified(), mode)
+}
+
+/// Whether a file has permission bits that are not carried.
+pub(super) fn has_special_bits(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+    #[cfg(not(unix))]
+    let mode = 0;
+    mode & SPECIAL != 0
 }
 
 /// Of an entry of a folder.

@@ -23,6 +23,7 @@ pub(crate) struct Outgoing {
     offset: u64,
     /// The digest of what is before the position.
     hashed: BlockTree,
+    has_special_bits: bool,
     has_grown: bool,
 }
 
@@ -73,7 +74,15 @@ impl Outgoing {
     pub(crate) fn link(target: String, metadata: Metadata) -> Self {
         let length = target.len() as u64;
         let content = Content::Link(target.into_bytes());
-        Self { content, metadata, length, offset: 0, hashed: BlockTree::new(), has_grown: false }
+        Self {
+            content,
+            metadata,
+            length,
+            offset: 0,
+            hashed: BlockTree::new(),
+            has_special_bits: false,
+            has_grown: false,
+        }
     }
 
     pub(super) fn new(file: File, remembered: Remembered) -> io::Result<Self> {
@@ -95,6 +104,7 @@ impl Outgoing {
             length: metadata.len(),
             offset: 0,
             hashed: BlockTree::new(),
+            has_special_bits: attributes::has_special_bits(&metadata),
             has_grown: false,
         })
     }
@@ -132,6 +142,11 @@ impl Outgoing {
         self.offset = border * BLOCK_BYTES;
         file.file.seek(SeekFrom::Start(self.offset))?;
         Ok(self.offset)
+    }
+
+    /// Whether the file has permission bits that do not come along: set-user-ID, set-group-ID, or the sticky bit.
+    pub(crate) fn has_special_bits(&self) -> bool {
+        self.has_special_bits
     }
 
     /// Whether the file was longer at the end than when it was opened. Its content up to that length is the same.
