@@ -14,7 +14,8 @@ mod matching;
 
 pub(crate) use matching::Matching;
 
-use super::answer::Answer;
+use super::answer::{Answer, NotReceived};
+use super::cause::Cause;
 use super::client::{ClientExchange, Requests};
 use super::count::One;
 use super::destinations;
@@ -218,6 +219,12 @@ impl Get {
         self.outcomes.fail(One::File, why);
     }
 
+    /// The same, for a cause that others may share.
+    fn fail_for(&mut self, cause: Option<Cause>, wanted: &Wanted, why: String) {
+        self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
+        self.outcomes.fail_for(cause, One::File, &format!("\"{}\"", wanted.path.as_path()), why);
+    }
+
     fn fail_folder(&mut self, wanted: &Wanted, why: String) {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
         self.outcomes.fail(One::Folder, why);
@@ -256,13 +263,20 @@ impl Requests for Get {
                     let went_on = announced.is_some_and(|announced| announced.offset > 0);
                     let wanted = if went_on { self.fetch_anew(wanted, &failure) } else { Some(wanted) };
                     let Some(wanted) = wanted else { return };
+                    let cause = match &failure {
+                        NotReceived::Storage(error, _) => Cause::of_storage(*error),
+                        NotReceived::Uncertain(_)
+                        | NotReceived::Server(_)
+                        | NotReceived::Invalid
+                        | NotReceived::Ended => None,
+                    };
                     let is_link = announced.is_some_and(|announced| !announced.is_file);
                     let why = if is_link {
                         not_a_file(server, &wanted.path, FileKind::Link)
                     } else {
                         not_received(server, wanted.path.as_path(), &wanted.destination, failure)
                     };
-                    self.fail(&wanted, why);
+                    self.fail_for(cause, &wanted, why);
                 }
             }
             Answer::Refused { number, code } => self.handle_refusal(exchange, number, code, server),

@@ -16,6 +16,7 @@
 //! | `keep_place` | when a client says that it works |
 //! | `put`, `get`, `list`, `skip` | what a client asks for |
 //! | `source` | what a client sends, compared with what the server has |
+//! | `cause` | causes that many files share |
 //! | `failure_text` | why a file was not fetched |
 //! | `wanted` | a file to fetch, and what this side has of it |
 //! | `folders` | the folders that a client makes |
@@ -25,6 +26,7 @@
 
 mod answer;
 mod beneath;
+mod cause;
 mod chunk;
 mod client;
 mod committer;

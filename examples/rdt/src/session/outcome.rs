@@ -1,5 +1,6 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
+use super::cause::{Cause, Causes};
 use super::count::{Count, One};
 use super::note::{Note, Notes};
 use crate::json::{self, Record};
@@ -48,6 +49,7 @@ pub(crate) struct Outcomes {
     explained: Count,
     server: Option<SocketAddr>,
     notes: Notes,
+    causes: Causes,
 }
 
 /// A request that has succeeded.
@@ -83,6 +85,7 @@ impl Outcomes {
             explained: Count::default(),
             server: None,
             notes: Notes::default(),
+            causes: Causes::default(),
         }
     }
 
@@ -196,6 +199,14 @@ impl Outcomes {
         }
     }
 
+    /// The same, for a cause that others may share. Only the first of these has a line of its own.
+    pub(super) fn fail_for(&mut self, cause: Option<Cause>, one: One, name: &str, why: String) {
+        match cause {
+            Some(cause) if !self.is_single && !self.causes.add(cause, one, name) => self.failed += one,
+            Some(_) | None => self.fail(one, why),
+        }
+    }
+
     fn show(&mut self, why: String) {
         if self.shown.contains(&why) {
             return;
@@ -251,7 +262,7 @@ impl Outcomes {
 
     /// Prints the sum. Returns the failure of the command, which of several requests is how many have failed.
     pub(crate) fn finish(&mut self, took: Duration) -> Result<(), String> {
-        self.notes.rest().for_each(to_stderr);
+        self.notes.rest().chain(self.causes.rest()).for_each(to_stderr);
         if self.has_content_on_stdout && output::has_no_reader() {
             // It has what it wants, and the exit code tells the rest.
             return Ok(());

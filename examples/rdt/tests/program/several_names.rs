@@ -228,3 +228,38 @@ fn the_result_names_the_folder_that_was_stored_or_made() {
         assert!(code == 0 && said.contains(&expected), "{arguments:?}: {said}");
     }
 }
+
+/// Regression: up to twenty lines had the same advice.
+#[test]
+fn a_cause_that_files_share_has_one_line_and_one_for_the_others() {
+    let place = Place::new();
+    for at in 0..30 {
+        write(&place.client(&format!("tree/f{at:02}")), "x".repeat(at + 1));
+    }
+    let first = "it has a file of this name, and replaces none (--no-replace); choose another name";
+    let replaces_none = "also refused by the server (already exists, and no file is replaced): 29 files";
+    let full = "it has no space left; try again later, or tell its operator";
+    for (options, first, others, failed) in [
+        (&["--no-replace"][..], first, replaces_none, "30 of 30 files were"),
+        (
+            &["--max-unfinished", "1"],
+            full,
+            "also refused by the server (no space left): 28 files",
+            "29 of 30 files were",
+        ),
+    ] {
+        if options == ["--no-replace"] {
+            let server = place.serve(&[]);
+            say(&place, &server, "put tree {}");
+        } else {
+            fs::remove_dir_all(place.server("tree")).unwrap();
+        }
+        let server = place.serve(options);
+        let (code, said) = say(&place, &server, "put tree {}");
+        let lines = lines(&said);
+        assert!(code == 1 && lines.len() == 3, "{code}: {said}");
+        assert!(lines[0].ends_with(first) && lines[1].contains(others), "{said}");
+        assert!(lines[1].ends_with("and 26 more)") || lines[1].ends_with("and 25 more)"), "{said}");
+        assert_eq!(lines[2], format!("rdt: {failed} not transferred"));
+    }
+}

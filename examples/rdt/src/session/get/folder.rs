@@ -6,6 +6,7 @@ use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
 use crate::local_failure::cannot_write;
 use crate::messages::refused;
+use crate::session::cause::Cause;
 use crate::session::client::ClientExchange;
 use crate::session::count::One;
 use crate::session::destinations::Destination;
@@ -41,7 +42,7 @@ impl Get {
                 if may_be_folder {
                     self.pending.push_back(Pending::Stat { wanted, code: Some(code) });
                 } else {
-                    self.fail(&wanted, refused(server, &wanted.path, code));
+                    self.fail_for(Cause::of_refusal(code), &wanted, refused(server, &wanted.path, code));
                 }
             }
             Some(Open::Stat { wanted, code: first }) => {

@@ -4,6 +4,7 @@ use super::{AHEAD, Get, State};
 use crate::disk::Work;
 use crate::files::StatusBuf;
 use crate::messages::error_text;
+use crate::session::cause::Cause;
 use crate::session::client::ClientExchange;
 use crate::session::failure_text::{cannot_write, not_a_folder};
 use crate::session::wanted::{Local, look_up};
@@ -44,8 +45,9 @@ impl Get {
                             continue;
                         }
                         Local::NoRoom(error) => {
-                            let why = cannot_write(&wanted.destination, &error_text(&error), error.kind().into());
-                            self.fail(&wanted, why);
+                            let kind = error.kind().into();
+                            let why = cannot_write(&wanted.destination, &error_text(&error), kind);
+                            self.fail_for(Cause::of_storage(kind), &wanted, why);
                             changed = true;
                             continue;
                         }
