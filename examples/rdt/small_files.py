@@ -15,10 +15,8 @@ A single put is measured at the client (from its request to CONFIRM, over a conn
 (from the request to the durable file), and as a whole process. Many files are measured as a whole process. Single files
 are the median of a round, and many files the mean.
 
-A disk whose flush takes 1 ms longer is this one under `strace`, which delays the end of each flush:
-
-    strace -f --seccomp-bpf -qq -o /dev/null -e trace=fsync,fdatasync,syncfs \\
-        -e inject=fsync,fdatasync,syncfs:delay_exit=1000 examples/rdt/small_files.py target/release/rdt DISK 5 10000
+A number of milliseconds at the end stands for a disk whose flushes take so much longer: `strace` delays those of the
+server, and the loops sleep.
 
 Nothing is removed before the end: ext4 without a journal searches long for inodes that have rested since they were
 removed. So wait some minutes between two runs there.
@@ -40,9 +38,9 @@ CONTENT = os.urandom(4_096)
 class Loop:
     """Stores files in a new folder."""
 
-    def __init__(self, folder, durable):
+    def __init__(self, folder, durable, delay):
         os.mkdir(folder)
-        self.folder, self.durable, self.count = folder, durable, 0
+        self.folder, self.durable, self.delay, self.count = folder, durable, delay, 0
 
     def __enter__(self):
         self.dir_fd = os.open(self.folder, os.O_RDONLY)
@@ -58,18 +56,23 @@ class Loop:
         begin = time.perf_counter()
         file = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         os.write(file, CONTENT)
-        os.fsync(file)
+        self.flush(file)
         os.close(file)
         os.rename(temporary, name)
         if self.durable:
-            os.fsync(self.dir_fd)
+            self.flush(self.dir_fd)
         return time.perf_counter() - begin
+
+    def flush(self, file):
+        os.fsync(file)
+        if self.delay:
+            time.sleep(self.delay)
 
 
 class Server:
-    def __init__(self, program, root):
+    def __init__(self, program, root, delay):
         start = [program, "serve", "--bind", "127.0.0.1:0", "--root", root, "--state", root + ".state", "--json"]
-        self.process = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(delayed(delay) + start, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.address = json.loads(self.process.stdout.readline())["address"]
 
     def stored(self, count):
@@ -80,6 +83,15 @@ class Server:
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
+
+
+def delayed(seconds):
+    """The command that delays the flushes of another one, which it becomes."""
+    if not seconds:
+        return []
+    flushes = "fsync,fdatasync,syncfs"
+    inject = f"inject={flushes}:delay_exit={round(seconds * 1e6)}"
+    return ["strace", "-D", "-fqq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={flushes}", "-e", inject]
 
 
 def put(program, address, path, name):
@@ -97,13 +109,13 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_round(program, disk, source, count):
+def run_round(program, disk, source, count, delay):
     os.mkdir(disk)
-    server = Server(program, f"{disk}/root")
+    server = Server(program, f"{disk}/root", delay)
     try:
         # The disk changes its speed, so all take turns.
         singles = {}
-        with Loop(f"{disk}/loop", False) as plain, Loop(f"{disk}/durable", True) as durable:
+        with Loop(f"{disk}/loop", False, delay) as plain, Loop(f"{disk}/durable", True, delay) as durable:
             for index in range(SINGLE):
                 process, client = put(program, server.address, f"{source}/one", f"one/f{index}")
                 parts = {"process": process, "client": client, "server": server.stored(1)[0]}
@@ -142,6 +154,7 @@ def report(rounds):
 
 def main():
     program, disk, rounds, count = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    delay = float(sys.argv[5]) / 1e3 if len(sys.argv) > 5 else 0
     with tempfile.TemporaryDirectory(dir="/dev/shm") as source:
         os.mkdir(f"{source}/many")
         for name in ["one"] + [f"many/f{index:06}" for index in range(count)]:
@@ -153,7 +166,7 @@ def main():
         try:
             done = []
             for index in range(rounds):
-                done.append(run_round(program, f"{place}/{index}", source, count))
+                done.append(run_round(program, f"{place}/{index}", source, count, delay))
                 shown = {name: round(value * 1e3, 3) for name, value in done[-1].items()}
                 print(f"round {index + 1} of {rounds}:", shown, flush=True)
         finally:
