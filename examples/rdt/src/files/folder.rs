@@ -3,29 +3,12 @@
 use super::temporary::{self, Temporary, not_a_file};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
+use rdt_proto::ftp::StorageError;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-
-/// The file exists, and the server replaces none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kept;
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the file exists, and none is replaced")
-    }
-}
-
-impl std::error::Error for Kept {}
-
-impl From<Kept> for io::Error {
-    fn from(kept: Kept) -> Self {
-        Self::new(ErrorKind::AlreadyExists, kept)
-    }
-}
 
 /// What happens to a file that is stored under a name that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +129,7 @@ pub(super) fn replaceable(folder: &Dir, name: &OsStr, if_taken: IfTaken) -> io::
         there => there?,
     };
     if if_taken == IfTaken::Refuse {
-        return Err(if there.is_dir() { not_a_file() } else { Kept.into() });
+        return Err(if there.is_dir() { not_a_file() } else { not_replaced() });
     }
     // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
     let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
@@ -154,6 +137,11 @@ pub(super) fn replaceable(folder: &Dir, name: &OsStr, if_taken: IfTaken) -> io::
         Some(other) if !other.is_file() => Err(not_a_file()),
         file => Ok(file),
     }
+}
+
+/// The file exists, and the server replaces none.
+pub(super) fn not_replaced() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, StorageError::NoReplace)
 }
 
 /// A name beside `name`, which is taken: `report.5f3a9c2177e0d4b8.pdf` for `report.pdf`. It is random, so that its

@@ -1,10 +1,9 @@
 //! Why a file of a tree is not stored or sent, and what its peer learns of that.
 
-use super::super::folder::{Kept, Unusable};
+use super::super::folder::Unusable;
 use crate::access::Barred;
 use crate::messages::error_text;
 use rdt_proto::ftp::StorageError;
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 /// Why a file cannot be sealed.
@@ -22,21 +21,8 @@ impl From<io::Error> for SealError {
 }
 
 /// The bytes before the offset of a transfer are not there any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gone;
-
-impl fmt::Display for Gone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what was there of the file is gone")
-    }
-}
-
-impl std::error::Error for Gone {}
-
-impl From<Gone> for io::Error {
-    fn from(gone: Gone) -> Self {
-        Self::new(ErrorKind::InvalidData, gone)
-    }
+pub(super) fn prefix_gone() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, StorageError::PrefixGone)
 }
 
 /// What the user of this machine learns of an error, and the peer does not.
@@ -53,24 +39,24 @@ impl Detail {
 
 /// Reduces an error of a tree, or of a server that offers it, to the reason that the peer may learn.
 pub(crate) fn storage_error(error: &io::Error) -> StorageError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+    let inner = error.get_ref();
+    if let Some(reason) = inner.and_then(|inner| inner.downcast_ref()) {
+        return *reason;
+    }
+    match inner.and_then(|inner| inner.downcast_ref()) {
         Some(Barred::Uploads) => return StorageError::NoUploads,
         Some(Barred::Downloads) => return StorageError::NoDownloads,
         Some(Barred::Folders) => return StorageError::NoFolders,
         None => {}
     }
-    if let Some(Kept) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        return StorageError::NoReplace;
-    }
-    let unusable: Option<&Unusable> = error.get_ref().and_then(|inner| inner.downcast_ref());
-    if unusable.is_some() {
+    if let Some(Unusable::Removed | Unusable::Barred | Unusable::Failed) = inner.and_then(|inner| inner.downcast_ref())
+    {
         return StorageError::Unavailable;
     }
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(Gone) => StorageError::PrefixGone,
+    match error.kind() {
         // A newer request for the same path goes on with the part.
-        None if error.kind() == ErrorKind::ResourceBusy => StorageError::Busy,
-        None if error.kind() == ErrorKind::IsADirectory => StorageError::NoSuchFile,
-        None => error.kind().into(),
+        ErrorKind::ResourceBusy => StorageError::Busy,
+        ErrorKind::IsADirectory => StorageError::NoSuchFile,
+        kind => kind.into(),
     }
 }

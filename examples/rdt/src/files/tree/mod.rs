@@ -68,7 +68,6 @@ use std::time::Duration;
 pub(crate) use attributes::{of as folder_metadata, time_text};
 pub(crate) use block_tree::{BlockTree, PeaksBuf};
 pub(crate) use commit::{CommitError, commit};
-use failure::Gone;
 pub(crate) use failure::{Detail, SealError, storage_error};
 pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
@@ -138,7 +137,7 @@ impl Tree {
 
     /// Prepares to store a file. With `reserve`, its bytes count in the space of unfinished uploads of this host.
     ///
-    /// If the bytes before the offset are not there, the error is a [`Gone`], which has a [`storage_error`] of its own.
+    /// If the bytes before the offset are not there, the [`storage_error`] is `PrefixGone`.
     pub(crate) fn create(&self, want: &Wanted, reserve: Option<(Arc<Space>, IpAddr)>) -> io::Result<Incoming> {
         self.explain(Incoming::create(self, want, reserve))
     }

@@ -1,6 +1,6 @@
 //! A file whose content is complete, and which has no name yet.
 
-use super::super::folder::{IfTaken, Kept, other_name, replaceable};
+use super::super::folder::{IfTaken, not_replaced, other_name, replaceable};
 use super::super::space::Reservation;
 use super::super::temporary::{Temporary, rename_over};
 use super::block_tree::BlockTree;
@@ -115,7 +115,7 @@ impl Sealed {
             IfTaken::Replace => replace(&mut self.content, &self.tree, &self.place)?,
             IfTaken::Refuse => link(&self.content, &self.tree, &self.place, name).map_err(|error| {
                 // Another upload may have got the name since it was looked at.
-                if error.kind() == ErrorKind::AlreadyExists { Kept.into() } else { error }
+                if error.kind() == ErrorKind::AlreadyExists { not_replaced() } else { error }
             })?,
             IfTaken::Rename => match link(&self.content, &self.tree, &self.place, name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {

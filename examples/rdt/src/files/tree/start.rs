@@ -3,11 +3,12 @@
 use super::super::opening::without_waiting;
 use super::super::space::{Reservation, Space};
 use super::super::temporary::Temporary;
+use super::Tree;
 use super::block_tree::{BlockTree, hash};
+use super::failure::prefix_gone;
 use super::incoming::{Content, Wanted};
 use super::part::{Key, Part};
 use super::place::Place;
-use super::{Gone, Tree};
 use cap_std::fs::OpenOptions;
 use rdt_proto::files::BLOCK_BYTES;
 use std::fs::File;
@@ -37,7 +38,7 @@ impl Start {
             tree.parts().wait_for_sealed(&key, tree.rules().wait_for_names);
             if tree.parts().is_sealed(&key) {
                 // What has the name is replaced in a moment, and is not what this goes on with.
-                return Err(Gone.into());
+                return Err(prefix_gone());
             }
         }
         let Some(part) = take_part(tree, place, want) else {
@@ -120,12 +121,12 @@ fn prefix_of_file(tree: &Tree, want: &Wanted) -> io::Result<Option<File>> {
     let file = match opened {
         // What the peer may replace, this side need not be able to read.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
-            return Err(Gone.into());
+            return Err(prefix_gone());
         }
         opened => opened?.into_std(),
     };
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.len() >= want.offset { Ok(Some(file)) } else { Err(Gone.into()) }
+    if metadata.is_file() && metadata.len() >= want.offset { Ok(Some(file)) } else { Err(prefix_gone()) }
 }
 
 /// Copies the first `len` bytes of a file. On some file systems both share them then.
@@ -136,7 +137,7 @@ fn copy(from: Option<&File>, len: u64, to: &File, reservation: Option<&mut Reser
     let Some(from) = from else { return Ok(hashed) };
     let mut to = to;
     if io::copy(&mut from.take(len), &mut to)? != len {
-        return Err(Gone.into());
+        return Err(prefix_gone());
     }
     hash(to, 0, len, |bytes| hashed.update(bytes))?;
     to.seek(SeekFrom::Start(len))?;
