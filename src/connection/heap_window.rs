@@ -1,42 +1,12 @@
 //! The windows of a connection on the heap, within a budget.
 
+use super::heap_budget::HeapBudget;
 use super::windows::MemoryUse;
 use super::{Connection, ConnectionTypes, blocks_for};
 use crate::arq::{Arq, Block};
 use crate::store::{PooledStore, RecvStore, SendStore, SlotPool};
 use crate::{Duration, Instant, ReplaceMemory, Seq};
 use alloc::{vec, vec::Vec};
-
-/// The memory that windows may take in addition to their first memory. Feature `alloc`.
-///
-/// One budget serves one connection, or all connections of a listener. It cannot be copied: a copy would count the same
-/// bytes twice.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct HeapBudget {
-    left: usize,
-}
-
-impl HeapBudget {
-    /// A budget of `bytes`.
-    #[must_use]
-    pub const fn new(bytes: usize) -> Self {
-        Self { left: bytes }
-    }
-
-    /// The bytes that are left.
-    #[must_use]
-    pub const fn left(&self) -> usize {
-        self.left
-    }
-
-    /// The most slots of one store, of those that are left for all.
-    ///
-    /// It is the dynamic threshold of switches with shared memory (Choudhury and Hahne 1998): a few connections may have
-    /// large windows. Many have equal ones, and leave an eighth of one for the next.
-    fn share(&self, slot_bytes: usize) -> u32 {
-        u32::try_from(self.left / SHARES / slot_bytes.max(1)).unwrap_or(u32::MAX)
-    }
-}
 
 /// The growing windows of one connection, on the heap. Feature `alloc`.
 ///
@@ -56,7 +26,9 @@ impl HeapBudget {
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
 ///   highest number that has arrived rises by half of it, if the application has read all that it can. The right edge
 ///   never moves back.
-/// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays.
+/// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays. A
+///   store without a body holds on to no memory for further ones, if it sends within `least` or they come one at a time:
+///   many idle connections, which exchange short messages from time to time, take no slots.
 /// - If the budget is spent, a body that has no slot is not acknowledged. The oldest body always has one.
 ///
 /// In base mode, which announces no window, the promise begins at `most`: the peer sends what its controller allows. What
@@ -101,9 +73,6 @@ pub struct HeapWindow {
     /// The most numbers that arrived between two updates lately.
     burst: u32,
 }
-
-/// A store may take one part of so many of what is left of the budget.
-const SHARES: usize = 8;
 
 /// The most bodies that a receive store may keep beyond what it keeps: more than a loop reads between two calls.
 const MOST_AHEAD: u32 = 1_024;
@@ -163,6 +132,7 @@ impl HeapWindow {
         // The connection may have moved to a clock that shows an earlier time.
         self.busy_at = self.busy_at.min(connection.now);
         self.charge_excess(connection, budget);
+        self.drop_spare(connection);
         if connection.send.used() > 0 || connection.recv.used() > 0 || arrived > 0 {
             self.busy_at = connection.now;
         } else if connection.now >= self.busy_at + IDLE_TIME {
@@ -278,6 +248,21 @@ impl HeapWindow {
         new.saturating_sub(old) <= budget.left
             && connection.replace_number_memory(vec![Block::EMPTY; blocks_for(numbers)]).is_ok()
             && self.account(budget, old, new)
+    }
+
+    /// Holds on to no memory between short messages.
+    fn drop_spare<T: ConnectionTypes>(&self, connection: &mut Connection<T>)
+    where
+        T::Send: PooledStore,
+        T::Recv: PooledStore,
+    {
+        if connection.send.used() == 0 && connection.send.pool().allowance() <= self.least {
+            connection.send.drop_spare();
+            connection.on_send_memory_changed();
+        }
+        if connection.recv.used() == 0 && self.burst <= 1 {
+            connection.recv.drop_spare();
+        }
     }
 
     /// Shrinks what has no content.

@@ -14,6 +14,8 @@ mod event;
 mod gather;
 mod handshake;
 #[cfg(feature = "alloc")]
+mod heap_budget;
+#[cfg(feature = "alloc")]
 mod heap_window;
 mod idle;
 mod input;
@@ -46,7 +48,9 @@ pub use entropy::Entropy;
 pub use event::{CloseReason, Event, Handled, Ignored, SendError};
 pub use gather::Gather;
 #[cfg(feature = "alloc")]
-pub use heap_window::{HeapBudget, HeapWindow};
+pub use heap_budget::HeapBudget;
+#[cfg(feature = "alloc")]
+pub use heap_window::HeapWindow;
 pub use least_progress::ProgressLimits;
 pub use negotiation::{HandshakeParameters, Mode};
 pub(crate) use routing::{Changes, Turn, accepted_tag};

@@ -47,6 +47,12 @@ impl SlotPool {
         self.kept
     }
 
+    /// The number of slots for whose next bodies the pool holds on to memory.
+    #[must_use]
+    pub fn spare(&self) -> usize {
+        self.spare.len()
+    }
+
     /// The most slots that may have memory, with those that the pool holds on to.
     #[must_use]
     pub const fn allowance(&self) -> u32 {

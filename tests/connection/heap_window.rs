@@ -251,6 +251,29 @@ fn empty_memory_is_given_back_after_a_second() {
     sends(&mut client, 5, 4);
 }
 
+/// Regression: each of many idle connections held on to a slot each way, which takes 62,000 bytes within a machine.
+#[test]
+fn short_messages_hold_on_to_no_memory() {
+    let (mut window, mut budget) = (HeapWindow::new(16, 64), HeapBudget::new(1 << 20));
+    let mut server = server(16);
+    let spare = |trace: &Trace| [send(trace).pool().spare(), recv(trace).pool().spare()];
+    arrive(&mut server, &mut window, &mut budget, 0..3);
+    assert_eq!(spare(&server), [0, 0], "they come one at a time");
+    sends(&mut server, 0, 2);
+    server.peer_sends(sack(2, 3, 2, &[]));
+    assert_eq!(spare(&server), [2, 0], "it may write at once");
+    window.update(&mut server.machine, &mut budget);
+    assert_eq!(spare(&server), [0, 0]);
+    // Bodies that come in a burst are followed by more.
+    for number in 3..6 {
+        server.receive(info(number, &body(number)));
+    }
+    arrive(&mut server, &mut window, &mut budget, [6]);
+    assert_eq!(spare(&server), [0, 4]);
+    arrive(&mut server, &mut window, &mut budget, 7..10);
+    assert_eq!(spare(&server), [0, 0], "one at a time again");
+}
+
 /// Regression: a loop that asks for a slot before it knows whether there is something to write kept one for each client.
 #[test]
 fn a_slot_that_is_lent_without_use_is_given_back_after_a_second() {
