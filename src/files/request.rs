@@ -99,7 +99,8 @@ pub enum ReceiveRequest<'a> {
     ///
     /// The path must keep its previous content until the file is committed. Create the file beneath the storage folder,
     /// and follow no link out of that folder. If storage no longer has the bytes before the offset, it fails with
-    /// [`StorageError::PrefixGone`]. A part belongs to the newest request that asked for it.
+    /// [`StorageError::PrefixGone`]. A part belongs to the newest request that asked for
+    /// it. The older one fails with [`StorageError::TakenOver`].
     Create(Target<'a>),
     /// Writes the first `len` bytes of the unconsumed input at `offset`. Storage may write fewer. →
     /// [`ReceiveAnswer::Written`]

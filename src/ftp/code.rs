@@ -61,7 +61,10 @@ pub enum ErrorCode {
     /// 16: the storage of the server is gone as a whole: its folder was removed, its disk was taken away.
     #[error("storage not available")]
     Unavailable,
-    /// A code from 17 to 255, which this version does not define.
+    /// 17: a newer request for the same path goes on with the part of this one.
+    #[error("a newer request for the same path has taken over")]
+    TakenOver,
+    /// A code from 18 to 255, which this version does not define.
     #[error("error code {0}")]
     Other(u8),
 }
@@ -88,6 +91,7 @@ impl ErrorCode {
             Self::PrefixGone => 14,
             Self::NoReplace => 15,
             Self::Unavailable => 16,
+            Self::TakenOver => 17,
             Self::Other(value) => value,
         }
     }
@@ -127,6 +131,7 @@ impl From<u8> for ErrorCode {
             14 => Self::PrefixGone,
             15 => Self::NoReplace,
             16 => Self::Unavailable,
+            17 => Self::TakenOver,
             other => Self::Other(other),
         }
     }
@@ -185,6 +190,10 @@ pub enum StorageError {
     /// [`ErrorCode::StorageFailed`].
     #[error("storage not available")]
     Unavailable,
+    /// A newer request for the same path goes on with the part of this one. A server in base mode sends
+    /// [`ErrorCode::Busy`].
+    #[error("a newer request for the same path has taken over")]
+    TakenOver,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -212,6 +221,7 @@ impl StorageError {
             Self::NoUploads | Self::NoDownloads | Self::NoFolders => ErrorCode::NotPermitted,
             Self::PrefixGone | Self::Unavailable => ErrorCode::StorageFailed,
             Self::NoReplace => ErrorCode::Exists,
+            Self::TakenOver => ErrorCode::Busy,
             other => other.into(),
         }
     }
@@ -235,6 +245,7 @@ impl From<StorageError> for ErrorCode {
             StorageError::PrefixGone => Self::PrefixGone,
             StorageError::NoReplace => Self::NoReplace,
             StorageError::Unavailable => Self::Unavailable,
+            StorageError::TakenOver => Self::TakenOver,
         }
     }
 }
@@ -247,7 +258,7 @@ mod tests {
     fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
-            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 16);
+            assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 17);
         }
     }
 

@@ -212,6 +212,7 @@ pub(crate) fn advice(error: StorageError) -> &'static str {
         | StorageError::NoReplace
         | StorageError::Failed
         | StorageError::Busy
+        | StorageError::TakenOver
         | StorageError::Unavailable => "give another --output",
     }
 }

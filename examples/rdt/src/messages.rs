@@ -113,8 +113,10 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> Cow<'static, str> {
 /// The outcome of a request at a server. `detail` is the message of the server's operating system.
 pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
-    let says_all =
-        |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists | ErrorCode::PrefixGone | ErrorCode::NoReplace);
+    let says_all = |code| {
+        use ErrorCode::{Exists, NoReplace, NoSuchFile, PrefixGone, TakenOver};
+        matches!(code, NoSuchFile | Exists | PrefixGone | NoReplace | TakenOver)
+    };
     match outcome {
         Outcome::Stored => "stored".into(),
         Outcome::Sent => match reason {
@@ -145,7 +147,8 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::Exists => "it has something of this name and does not replace it; choose another name",
         ErrorCode::NoSpace => "it has no space left; try again later, or tell its operator",
         ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
-        ErrorCode::Busy => "it is busy; try again later",
+        // SIGTERM ends a server once its transfers have ended.
+        ErrorCode::Busy => "it is busy or is ending; try again later",
         ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
         ErrorCode::NotPermitted | ErrorCode::NoUploads | ErrorCode::NoDownloads | ErrorCode::NoFolders => {
             "its options, or the permissions of its files, do not permit that; ask its operator"
@@ -153,6 +156,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
         ErrorCode::Cancelled => "it was stopped there; try again later",
         ErrorCode::NoReplace => "it has a file of this name, and replaces none (--no-replace); choose another name",
         ErrorCode::PrefixGone => "what was there of it is gone; send it again",
+        ErrorCode::TakenOver => "another client has begun to store a file under this name; try again later",
         ErrorCode::Unavailable => "its folder cannot be used any more; tell its operator",
         ErrorCode::Other(_) => "for a reason that this version does not know; try a newer one",
     }
@@ -160,13 +164,9 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
 
 /// The same for a path, which may look like a pattern and is a name.
 pub(crate) fn refusal_of(path: &str, code: ErrorCode) -> Cow<'static, str> {
-    match path_pattern::fault(path) {
-        Some(fault) if code == ErrorCode::NoSuchFile => format!("{} (it is no pattern: {fault})", refusal(code)).into(),
-        // A server that is busy with other clients ends the whole connection.
-        Some(_) | None if code == ErrorCode::Busy => {
-            "it is busy: another client has begun to store a file under this name; try again later".into()
-        }
-        Some(_) | None => refusal(code).into(),
+    match path_pattern::fault(path).filter(|_| code == ErrorCode::NoSuchFile) {
+        Some(fault) => format!("{} (it is no pattern: {fault})", refusal(code)).into(),
+        None => refusal(code).into(),
     }
 }
 
@@ -207,6 +207,18 @@ mod tests {
         let text = |micros| duration(Duration::from_micros(micros));
         let expected = ["0.0 ms", "0.9 ms", "6 ms", "999 ms", "1.00 s", "75.20 s"];
         assert_eq!([0, 999, 6_400, 999_999, 1_000_000, 75_209_999].map(text), expected);
+    }
+
+    /// Regression: a server that was ending refused a download since "another client has begun to store a file".
+    #[test]
+    fn only_an_upload_that_is_taken_over_has_another_client() {
+        let server = SocketAddr::from(([192, 0, 2, 1], 6_969));
+        let said = |code| refused(server, "a", code);
+        assert_eq!(said(ErrorCode::Busy), "192.0.2.1:6969 refused \"a\": it is busy or is ending; try again later");
+        assert!(said(ErrorCode::TakenOver).contains(": another client has begun to store a file under this name;"));
+        // Only of a name that is not there.
+        assert!(!refused(server, "[z-a", ErrorCode::Busy).contains("pattern"));
+        assert!(refused(server, "[z-a", ErrorCode::NoSuchFile).contains("it is no pattern"));
     }
 
     #[test]

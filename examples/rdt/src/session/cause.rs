@@ -33,6 +33,7 @@ impl Cause {
             | ErrorCode::Cancelled
             | ErrorCode::DigestMismatch
             | ErrorCode::PrefixGone
+            | ErrorCode::TakenOver
             | ErrorCode::Other(_) => None,
         }
     }

@@ -121,8 +121,8 @@ fn a_host_has_no_more_connections_than_its_limit() {
     let third = run(&["put", &others[0], &others[1], &server.address, "--timeout", "3"]);
     let mut second = place.put(&place.client("small"), &server.address, &["--timeout", "3"]);
     second.expect("is busy: trying again");
-    second.expect_end(1, " refused \"small\": it is busy; try again later");
-    third.expect_end(1, " refused 2 files: it is busy; try again later");
+    second.expect_end(1, " refused \"small\": it is busy or is ending; try again later");
+    third.expect_end(1, " refused 2 files: it is busy or is ending; try again later");
     first.kill();
 }
 
@@ -211,6 +211,9 @@ fn a_load_test_reports_failed_clients() {
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("0 of 2 clients got back") && said.contains("2 of 2 clients failed"), "{said}");
-    assert!(said.contains("it is busy; try again later") && said.contains("1 more client failed as client "), "{said}");
+    assert!(
+        said.contains("it is busy or is ending; try again later") && said.contains("1 more client failed as client "),
+        "{said}"
+    );
     first.kill();
 }

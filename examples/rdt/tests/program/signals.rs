@@ -1,6 +1,6 @@
 //! Signals to a server: which of them cancel its transfers, and which let them end.
 
-use crate::runner::{Place, Running, SLOW, Server, content, write_large};
+use crate::runner::{Place, Running, SLOW, Server, content, run_in, write_large};
 
 /// Options of a client that take seconds for a megabyte.
 const SLOWER: [&str; 8] = ["--segment", "1432", "--loss", "20", "--congestion", "fixed", "--window", "2"];
@@ -38,10 +38,32 @@ fn sigterm_lets_running_transfers_end_and_refuses_new_clients() {
     server.running.expect("ending: no new clients; running transfers: 1, for at most 100 s");
     std::fs::write(place.client("new"), "new").unwrap();
     let new = place.put(&place.client("new"), &server.address, &["--timeout", "2"]);
-    new.expect_end(1, " refused \"new\": it is busy; try again later");
+    new.expect_end(1, " refused \"new\": it is busy or is ending; try again later");
     expect_stored(&place, "running", running);
     server.running.expect_end(0, "put \"running\": stored");
     assert_eq!(Place::names(&place.server("")), ["running"]);
+}
+
+/// Regression: a client whose requests a server that was ending refused was told of another client.
+#[test]
+fn a_server_that_drains_is_no_other_client() {
+    let place = Place::new();
+    for at in 0..400 {
+        for side in [place.server("there"), place.client("here")] {
+            std::fs::create_dir_all(&side).unwrap();
+            std::fs::write(side.join(format!("f{at:03}")), content(20_000)).unwrap();
+        }
+    }
+    for command in ["get there {} --output copy", "put here {}"] {
+        let server = place.serve(&["--drain", "100"]);
+        let command = command.replace("{}", &server.address);
+        let words: Vec<_> = command.split(' ').chain(["--rate", "40M"]).collect();
+        let mut client = run_in(&place.client(""), &words);
+        client.expect_progress();
+        server.running.terminate();
+        let (code, said) = client.end();
+        assert!(code == 1 && said.contains("is ending") && !said.contains("another client"), "{said}");
+    }
 }
 
 /// A thread that ended at once would leave the port, and the system would give its threads other clients.

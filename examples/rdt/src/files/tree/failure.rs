@@ -25,6 +25,11 @@ pub(super) fn prefix_gone() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, StorageError::PrefixGone)
 }
 
+/// A newer request for the same path goes on with the part.
+pub(super) fn taken_over() -> io::Error {
+    io::Error::new(ErrorKind::ResourceBusy, StorageError::TakenOver)
+}
+
 /// What the user of this machine learns of an error, and the peer does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Detail {
@@ -54,7 +59,7 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
         return StorageError::Unavailable;
     }
     match error.kind() {
-        // A newer request for the same path goes on with the part.
+        // Other programs change the folder all the time.
         ErrorKind::ResourceBusy => StorageError::Busy,
         ErrorKind::IsADirectory => StorageError::NoSuchFile,
         kind => kind.into(),

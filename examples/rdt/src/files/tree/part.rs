@@ -8,6 +8,7 @@
 //! ```
 
 use super::block_tree::{BlockTree, hash};
+use super::failure::taken_over;
 use super::hidden;
 use super::sidecar::Sidecar;
 use blake3::hazmat::ChainingValue;
@@ -182,7 +183,7 @@ impl Part {
     pub(super) fn with<T>(&self, call: impl FnOnce(&mut PartFiles) -> io::Result<T>) -> io::Result<T> {
         match &mut *self.files.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(files) => call(files),
-            None => Err(io::Error::new(ErrorKind::ResourceBusy, "a newer request for the same path goes on with it")),
+            None => Err(taken_over()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The parts of a tree: which are in use, which are kept, and for how long.
 
 use super::super::space::{Reservation, Space};
+use super::failure::taken_over;
 use super::hidden;
 use super::part::{Key, Part, PartFiles, Shared};
 use super::remembered;
@@ -132,7 +133,7 @@ impl Parts {
     pub(super) fn seal(&self, part: &Part) -> io::Result<PartFiles> {
         let mut state = self.state();
         let files = part.files.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(files) = files else { return Err(io::ErrorKind::ResourceBusy.into()) };
+        let Some(files) = files else { return Err(taken_over()) };
         state.in_use.insert(part.key.clone(), Use::Sealed);
         Ok(files)
     }

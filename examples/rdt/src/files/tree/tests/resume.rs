@@ -74,7 +74,7 @@ fn a_newer_request_takes_a_part_over() {
     let offset = place.common("a", &content);
     assert_eq!(offset, 2 * BLOCK as u64);
     let mut new = place.begin(&Wanted { offset, ..want("a", &content) });
-    assert_eq!(old.write(b"foreign").unwrap_err().kind(), ErrorKind::ResourceBusy);
+    assert_eq!(storage_error(&old.write(b"foreign").unwrap_err()), StorageError::TakenOver);
     new.write(&content[2 * BLOCK..3 * BLOCK]).unwrap();
     assert!(matches!(old.seal(None), Err(SealError::DigestMismatch)));
     new.write(&content[3 * BLOCK..]).unwrap();
@@ -126,7 +126,7 @@ fn requests_for_one_path_at_once_leave_one_whole_file() {
             };
             match store() {
                 Ok(sealed) => _ = commit(vec![sealed]).pop().unwrap().unwrap(),
-                Err(SealError::Io(error)) => assert_eq!(storage_error(&error), StorageError::Busy),
+                Err(SealError::Io(error)) => assert_eq!(storage_error(&error), StorageError::TakenOver),
                 Err(SealError::DigestMismatch) => panic!("another request wrote into the part"),
             }
         }
