@@ -6,7 +6,7 @@ use crate::json::{self, Record};
 use crate::local_failure::{SEND_AGAIN, SHRUNK, cannot_send, cannot_write, cannot_write_output};
 use crate::messages::{self, to_stderr, to_stdout};
 use crate::progress::Progress;
-use crate::session::stopped::{NOTHING_KEPT, OUTPUT_INCOMPLETE};
+use crate::session::stopped::After;
 use rdt_proto::Duration;
 use rdt_proto::ftp::{StorageError, Transfer};
 use std::net::SocketAddr;
@@ -72,10 +72,10 @@ impl Report {
     }
 
     /// What becomes of the content of a request that is stopped, or was not sent whole.
-    pub(crate) fn after_stop(&self) -> &'static str {
+    pub(crate) fn after_stop(&self) -> After {
         match self.local {
-            Local::StandardOutput => OUTPUT_INCOMPLETE,
-            Local::File(_) | Local::Memory => NOTHING_KEPT,
+            Local::StandardOutput => After::OutputIncomplete,
+            Local::File(_) | Local::Memory => After::NothingKept,
         }
     }
 

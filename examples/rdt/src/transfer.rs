@@ -61,7 +61,7 @@ pub(crate) fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         return outcomes.finish(rdt_proto::Duration::ZERO).map(|()| ExitCode::SUCCESS);
     }
     // A client that is turned away makes its requests anew.
-    let make = || Ok(Put::new(items.clone(), args.choice.skip(), args.choice.preserve(), outcomes.clone()));
+    let make = || Ok(Put::new(items.clone(), args.choice.options(), outcomes.clone()));
     let run = Run { servers, common: &args.common, stop, is_download: false, uses_pipe };
     let is_shown = is_typed && !args.common.json;
     let progress = || Progress::of(&args.common, Transfer::Upload, &title, &server.to_string(), is_shown);
@@ -108,7 +108,7 @@ pub(crate) fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
             outcomes.name_place(args.output.as_deref().map(|folder| folder.display().to_string()));
         }
         let outcomes = if uses_pipe { outcomes.with_content_on_stdout() } else { outcomes };
-        let get = Get::new(wanted.clone(), args.choice.skip(), outcomes).preserving(args.choice.preserve());
+        let get = Get::new(wanted.clone(), args.choice.options(), outcomes);
         Ok(get.matching(all_matching.clone(), taken.clone()))
     };
     let is_shown = uses_pipe && io::stdout().is_terminal();

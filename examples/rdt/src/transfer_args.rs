@@ -4,7 +4,7 @@ use crate::common_args::Common;
 use crate::foreign_usage;
 use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
-use crate::session::Skip;
+use crate::session::{FileOptions, Skip};
 use clap::Args;
 use rdt_proto::files::FilePathBox;
 use std::borrow::Cow;
@@ -117,6 +117,10 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
+    pub(crate) fn options(&self) -> FileOptions {
+        FileOptions { skip: self.skip(), preserves: self.preserve() }
+    }
+
     pub(crate) fn skip(&self) -> Skip {
         match (self.update, self.verify) {
             (true, _) => Skip::SameTime,

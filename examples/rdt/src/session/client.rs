@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::destinations::Destinations;
 use super::exchange::SessionExchange;
 use super::keep_place::KeepPlace;
-use super::stopped;
+use super::stopped::{self, After};
 use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
 use crate::early_end::Early;
@@ -49,8 +49,8 @@ pub(crate) trait Requests {
         None
     }
     /// What has become of `done` bytes after a request to stop, and what the user can do.
-    fn after_stop(&self, _exchange: &ClientExchange, _done: u64) -> &'static str {
-        ""
+    fn after_stop(&self, _exchange: &ClientExchange, _done: u64) -> After {
+        After::Nothing
     }
     /// Whether nothing can be saved by going on: content that cannot be stored keeps coming.
     fn gives_up(&self, _exchange: &ClientExchange) -> bool {

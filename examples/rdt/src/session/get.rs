@@ -23,8 +23,8 @@ use super::ended::Failure;
 use super::failure_text::{not_a_file, not_received};
 use super::folders::{Folders, Made};
 use super::outcome::{Outcomes, Transferred};
-use super::skip::Skip;
-use super::stopped::{OUTPUT_INCOMPLETE, Part, after_stop};
+use super::skip::{FileOptions, Skip};
+use super::stopped::{After, Known, Part, Shows, after_stop};
 use super::wanted::{Local, Wanted};
 use crate::destination::Here;
 use crate::disk::Call;
@@ -48,9 +48,7 @@ pub(crate) struct Get {
     names: usize,
     waiting: VecDeque<Wanted>,
     next: VecDeque<(Wanted, State)>,
-    skip: Skip,
-    /// Whether files get their times.
-    preserves: bool,
+    options: FileOptions,
     /// What is to be asked before the next file.
     pending: VecDeque<Pending>,
     open: HashMap<u32, Open>,
@@ -110,19 +108,13 @@ enum Open {
 }
 
 impl Get {
-    /// Files get their times, or do not.
-    pub(crate) fn preserving(self, preserves: bool) -> Self {
-        Self { preserves, ..self }
-    }
-
-    pub(crate) fn new(wanted: Vec<Wanted>, skip: Skip, outcomes: Outcomes) -> Self {
+    pub(crate) fn new(wanted: Vec<Wanted>, options: FileOptions, outcomes: Outcomes) -> Self {
         let (names, waiting) = (wanted.len(), wanted.into());
         let mut get = Self {
             names,
             waiting,
             next: VecDeque::new(),
-            skip,
-            preserves: true,
+            options,
             pending: VecDeque::new(),
             open: HashMap::new(),
             folders: Folders::default(),
@@ -331,16 +323,16 @@ impl Requests for Get {
         }
     }
 
-    fn after_stop(&self, exchange: &ClientExchange, done: u64) -> &'static str {
+    fn after_stop(&self, exchange: &ClientExchange, done: u64) -> After {
         let is_part = |announced: destinations::Announced| announced.length.is_some_and(|length| length > BLOCK_BYTES);
         if self.outcomes.has_content_on_stdout() {
-            return OUTPUT_INCOMPLETE;
+            return After::OutputIncomplete;
         }
-        // The same command skips what is there of a folder with a record.
-        let goes_on = self.copies.len() == self.names;
-        let skip = if goes_on { self.skip.or_same_time() } else { self.skip };
+        let has_record = self.copies.len() == self.names;
+        // It gives files, so it shows them.
+        let known = Known { options: self.options, has_record, shows: Shows::Files };
         let part = if exchange.place.current().is_some_and(is_part) { Part::Here } else { Part::Nowhere };
-        after_stop((skip, self.preserves), &self.outcomes, done, part)
+        after_stop(known, &self.outcomes, done, part)
     }
 
     /// A GET can be stopped only with the connection.

@@ -75,5 +75,5 @@ pub(crate) use put::{Item, Put};
 pub(crate) use receiving::RecvFile;
 pub(crate) use run::{Done, Run};
 pub(crate) use sending::SendFile;
-pub(crate) use skip::Skip;
+pub(crate) use skip::{FileOptions, Skip};
 pub(crate) use wanted::Wanted;

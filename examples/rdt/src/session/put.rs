@@ -20,9 +20,9 @@ use super::client::{ClientExchange, Requests};
 use super::count::{Count, One};
 use super::note::Note;
 use super::outcome::{Outcomes, Transferred};
-use super::skip::Skip;
+use super::skip::FileOptions;
 use super::source::Source;
-use super::stopped::{Part, after_stop, unsent};
+use super::stopped::{After, Known, Part, Shows, after_stop, unsent};
 use crate::files::Detail;
 use crate::local_failure::{SEND_AGAIN, cannot_send};
 use crate::messages;
@@ -59,17 +59,15 @@ impl Item {
 pub(crate) struct Put {
     waiting: VecDeque<Item>,
     next: VecDeque<(Item, State)>,
-    skip: Skip,
-    /// Whether metadata is sent.
-    pub(crate) preserve: bool,
+    options: FileOptions,
     /// The STATs, with their answers.
     asked: HashMap<u32, Option<Reply>>,
     sent: HashMap<u32, Sent>,
     taken: Taken,
     /// The files that the server was asked about once more, since what it had of them was gone.
     gone: HashSet<FilePathBox>,
-    /// Whether the server shows nothing, and so keeps no part.
-    keeps_nothing: bool,
+    /// Whether the server shows files. One that shows none keeps no parts.
+    shows: Shows,
     /// The number of those that are not folders.
     files_open: usize,
     pub(crate) outcomes: Outcomes,
@@ -91,19 +89,18 @@ struct Sent {
 }
 
 impl Put {
-    pub(crate) fn new(items: Vec<Item>, skip: Skip, preserve: bool, outcomes: Outcomes) -> Self {
+    pub(crate) fn new(items: Vec<Item>, options: FileOptions, outcomes: Outcomes) -> Self {
         let total = items.iter().map(|item| item.length).sum();
         let is_total_known = !items.iter().any(|item| matches!(item.source, Source::StandardInput));
         Self {
             waiting: items.into(),
             next: VecDeque::new(),
-            skip,
-            preserve,
+            options,
             asked: HashMap::new(),
             sent: HashMap::new(),
             taken: Taken::new(outcomes.is_single()),
             gone: HashSet::new(),
-            keeps_nothing: false,
+            shows: Shows::Unknown,
             files_open: 0,
             outcomes,
             current: None,
@@ -128,14 +125,14 @@ impl Put {
         let request = PutRequest {
             path: item.path.as_path(),
             kind: opened.kind,
-            metadata: if self.preserve { opened.metadata } else { Metadata::default() },
+            metadata: if self.options.preserves { opened.metadata } else { Metadata::default() },
             length: opened.length,
             offset: opened.offset,
             // Content that cannot be read again does not go on.
             flags: if opened.length.is_some() { Flags::REPLACE | Flags::KEEP } else { Flags::REPLACE },
         };
         let Ok(number) = exchange.session.put(&request) else { return false };
-        if self.preserve && chunk.content().has_special_bits() {
+        if self.options.preserves && chunk.content().has_special_bits() {
             self.outcomes.explain(Note::special_bits(&item.source.text()));
         }
         if opened.kind != FileKind::Folder {
@@ -233,7 +230,9 @@ impl Requests for Put {
             }
             Answer::Refused { number, code } => {
                 if let Some(reply) = self.asked.get_mut(&number) {
-                    self.keeps_nothing |= code == ErrorCode::NoDownloads;
+                    if code == ErrorCode::NoDownloads {
+                        self.shows = Shows::Nothing;
+                    }
                     *reply = Some(Reply::Refused);
                     self.is_due = true;
                 } else if self.taken.has_asked(number) {
@@ -264,6 +263,7 @@ impl Requests for Put {
                 }
             }
             Answer::Status { number, status } => {
+                self.shows = Shows::Files;
                 if self.taken.has_asked(number) {
                     let why = self.taken.answer(number, Some(status.kind));
                     return self.fail_taken(server, why);
@@ -313,11 +313,12 @@ impl Requests for Put {
         self.outcomes.title()
     }
 
-    fn after_stop(&self, _exchange: &ClientExchange, done: u64) -> &'static str {
+    fn after_stop(&self, _exchange: &ClientExchange, done: u64) -> After {
         let is_part = |item: &Item| matches!(item.source, Source::File(_)) && item.length > RESUMED_FROM;
-        let has_part = !self.keeps_nothing && self.current.as_ref().is_some_and(|(_, item)| is_part(item));
+        let has_part = self.shows != Shows::Nothing && self.current.as_ref().is_some_and(|(_, item)| is_part(item));
         let part = if has_part { Part::AtServer } else { Part::Nowhere };
-        after_stop((self.skip, self.preserve), &self.outcomes, done, part)
+        let known = Known { options: self.options, has_record: false, shows: self.shows };
+        after_stop(known, &self.outcomes, done, part)
     }
 
     fn unsent(&self, exchange: &ClientExchange, in_flight: u64) -> Option<String> {

@@ -12,6 +12,14 @@ pub(crate) enum Skip {
     SameContent,
 }
 
+/// What the options of a command say about each file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileOptions {
+    pub(crate) skip: Skip,
+    /// Whether files get their times and permissions.
+    pub(crate) preserves: bool,
+}
+
 impl Skip {
     /// At least those with the same length and time.
     pub(crate) fn or_same_time(self) -> Self {

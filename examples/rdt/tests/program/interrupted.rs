@@ -1,7 +1,7 @@
 //! Interrupted transfers that go on: with what is there, and what is said of it.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, Server, content, wait_until};
+use crate::runner::{Place, Running, Server, content, run_in, wait_until};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -141,6 +141,26 @@ fn a_stopped_transfer_says_that_the_same_command_goes_on() {
         first.interrupt();
         first.expect_end(130, "MiB of 30.52 MiB of \"a\" were transferred: the same command goes on");
         way.start(&place, &server, &[]).expect_end(0, "\"a\" goes on at");
+    }
+}
+
+/// Regression: the same command with --update was said to go on, and stored the first files once more.
+#[test]
+fn a_drop_box_is_not_said_to_go_on() {
+    let shows_nothing = "the server shows no files, and the same command sends all of them again";
+    // Of small files, no client asks what the server has.
+    for (length, expected) in [(12 << 20, shows_nothing), (2 << 20, "unless the server shows no files (--write-only)")]
+    {
+        let place = Place::new();
+        let server = place.serve(&["--write-only"]);
+        for name in ["m1", "m2", "m3"] {
+            fs::write(place.client(name), content(length)).unwrap();
+        }
+        let words = ["put", "m1", "m2", "m3", &server.address, "--rate", "40M"];
+        let mut client = run_in(&place.client(""), &words);
+        client.expect_progress();
+        client.interrupt();
+        client.expect_end(130, expected);
     }
 }
 

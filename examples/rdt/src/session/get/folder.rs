@@ -107,7 +107,7 @@ impl Get {
 
     /// Makes a request of a session that is ready.
     pub(super) fn make_pending(&mut self, exchange: &mut ClientExchange, pending: Pending) -> bool {
-        let digest = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
+        let digest = if self.options.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
         let (asked, open) = match pending {
             Pending::Stat { wanted, code } => {
                 (exchange.session.stat(wanted.path.as_path(), digest), Open::Stat { wanted, code })

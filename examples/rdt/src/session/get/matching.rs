@@ -96,20 +96,20 @@ impl Get {
         match entry.kind {
             FileKind::Folder => {
                 let folder =
-                    Wanted { path, destination, entry: None, here: Here::Unknown, skip: self.skip, copy: None };
+                    Wanted { path, destination, entry: None, here: Here::Unknown, skip: self.options.skip, copy: None };
                 self.folders.push(Folder { tree, path: local, beneath, metadata: entry.metadata });
                 self.pending.push_back(Pending::List { folder, last: None });
             }
             FileKind::File => {
                 // The list has no digest, which the server would compute for what does not match as well.
-                let entry = Some(entry).filter(|_| self.skip != Skip::SameContent);
+                let entry = Some(entry).filter(|_| self.options.skip != Skip::SameContent);
                 self.total += entry.as_ref().map_or(0, |entry| entry.length);
                 self.waiting.push_back(Wanted {
                     path,
                     destination,
                     entry,
                     here: Here::Unknown,
-                    skip: self.skip,
+                    skip: self.options.skip,
                     copy: None,
                 });
             }

@@ -13,6 +13,7 @@ use rdt_proto::ftp::Transfer;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+const OPTIONS: FileOptions = FileOptions { skip: Skip::Nothing, preserves: true };
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 6_969);
 
 /// A client that wants the folder `a/tree` as `copy`, with the entries of a list of the server.
@@ -23,8 +24,7 @@ fn wanting(entries: &[(&str, FileKind)]) -> (Get, tempfile::TempDir) {
     let destination = Destination::File { tree, path: path("copy"), beneath: here.path().into() };
     let folder =
         Wanted { path: path("a/tree"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
-    let mut get =
-        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
+    let mut get = Get::new(Vec::new(), OPTIONS, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
     for (name, kind) in entries {
         let entry = EntryBuf { kind: *kind, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };
         get.want(&folder, entry, SERVER);
@@ -106,8 +106,7 @@ fn an_entry_with_too_long_a_path_here_fails_alone() {
     let destination = Destination::File { tree, path: path("a longer name"), beneath: here.path().into() };
     let folder =
         Wanted { path: path("a/t"), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None };
-    let mut get =
-        Get::new(Vec::new(), Skip::Nothing, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
+    let mut get = Get::new(Vec::new(), OPTIONS, Outcomes::new(Transfer::Download, "x".into(), false, Speech::Nothing));
     for name in [&*long, "a/t/short"] {
         let entry =
             EntryBuf { kind: FileKind::File, metadata: Metadata::default(), length: 5, digest: None, path: path(name) };

@@ -120,7 +120,7 @@ impl Put {
             State::Opened(chunk) => self.ask(exchange, item, chunk),
             State::Asked(number, chunk) => match self.asked.remove(&number).flatten() {
                 Some(Reply::Status(status)) => {
-                    let (skip, source, name) = (self.skip, item.source.clone(), item.path.to_string());
+                    let (skip, source, name) = (self.options.skip, item.source.clone(), item.path.to_string());
                     let call = exchange.disk().call(Work::Read, move || place(chunk, &status, skip, (&source, &name)));
                     Moved::Moves(State::Placing(call))
                 }
@@ -146,10 +146,10 @@ impl Put {
     /// Asks what the server has of a file, if that may save something.
     fn ask(&mut self, exchange: &mut ClientExchange, item: &Item, chunk: Chunk) -> Moved {
         let is_file = matches!(item.source, Source::File(_));
-        if !is_file || self.skip == Skip::Nothing && item.length <= RESUMED_FROM {
+        if !is_file || self.options.skip == Skip::Nothing && item.length <= RESUMED_FROM {
             return Moved::Moves(State::Ready(chunk));
         }
-        let digest = if self.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
+        let digest = if self.options.skip == Skip::SameContent { Flags::DIGEST } else { Flags::empty() };
         match exchange.session.stat(item.path.as_path(), Flags::KEEP | digest) {
             Ok(number) => {
                 self.asked.insert(number, None);
