@@ -15,7 +15,7 @@ mod matching;
 pub(crate) use matching::Matching;
 
 use super::answer::{Answer, NotReceived};
-use super::cause::Cause;
+use super::cause::SharedCause;
 use super::client::{ClientExchange, Requests};
 use super::count::One;
 use super::destinations;
@@ -212,7 +212,7 @@ impl Get {
     }
 
     /// The same, for a cause that others may share.
-    fn fail_for(&mut self, cause: Option<Cause>, wanted: &Wanted, why: String) {
+    fn fail_for(&mut self, cause: Option<SharedCause>, wanted: &Wanted, why: String) {
         self.done += wanted.entry.as_ref().map_or(0, |entry| entry.length);
         self.outcomes.fail_for(cause, One::File, &format!("\"{}\"", wanted.path.as_path()), why);
     }
@@ -256,7 +256,7 @@ impl Requests for Get {
                     let wanted = if went_on { self.fetch_anew(wanted, &failure) } else { Some(wanted) };
                     let Some(wanted) = wanted else { return };
                     let cause = match &failure {
-                        NotReceived::Storage(error, _) => Cause::of_storage(*error),
+                        NotReceived::Storage(error, _) => SharedCause::of_storage(*error),
                         NotReceived::Uncertain(_)
                         | NotReceived::Server(_)
                         | NotReceived::Invalid

@@ -1,6 +1,6 @@
 //! What a client says about its requests: one by one, or the sum of many.
 
-use super::cause::{Cause, Causes};
+use super::cause::{SharedCause, SharedCauses};
 use super::count::{Count, One};
 use super::note::{Note, Notes};
 use crate::json::{self, Record};
@@ -49,7 +49,7 @@ pub(crate) struct Outcomes {
     explained: Count,
     server: Option<SocketAddr>,
     notes: Notes,
-    causes: Causes,
+    causes: SharedCauses,
 }
 
 /// A request that has succeeded.
@@ -85,7 +85,7 @@ impl Outcomes {
             explained: Count::default(),
             server: None,
             notes: Notes::default(),
-            causes: Causes::default(),
+            causes: SharedCauses::default(),
         }
     }
 
@@ -200,11 +200,17 @@ impl Outcomes {
     }
 
     /// The same, for a cause that others may share. Only the first of these has a line of its own.
-    pub(super) fn fail_for(&mut self, cause: Option<Cause>, one: One, name: &str, why: String) {
+    pub(super) fn fail_for(&mut self, cause: Option<SharedCause>, one: One, name: &str, why: String) {
         match cause {
             Some(cause) if !self.is_single && !self.causes.add(cause, one, name) => self.failed += one,
             Some(_) | None => self.fail(one, why),
         }
+    }
+
+    /// The lines of failures of many requests.
+    #[cfg(test)]
+    pub(super) fn shown(&self) -> &[String] {
+        &self.shown
     }
 
     fn show(&mut self, why: String) {

@@ -15,7 +15,7 @@ mod prepare;
 mod taken;
 
 use super::answer::Answer;
-use super::cause::Cause;
+use super::cause::SharedCause;
 use super::client::{ClientExchange, Requests};
 use super::count::{Count, One};
 use super::note::Note;
@@ -156,7 +156,7 @@ impl Put {
     fn fail_refused(&mut self, server: SocketAddr, item: &Item, code: ErrorCode) {
         let why = messages::refused(server, &item.path, code);
         let name = format!("\"{}\"", item.path.as_path());
-        self.outcomes.fail_for(Cause::of_refusal(code), item.one(), &name, why.clone());
+        self.outcomes.fail_for(SharedCause::of_refusal(code), item.one(), &name, why.clone());
         if code == ErrorCode::NoUploads {
             // So are all others.
             let left = self.take_rest();

@@ -156,3 +156,18 @@ fn what_cannot_be_read_is_listed_and_reported() {
         std::fs::set_permissions(place.server(folder), Permissions::from_mode(0o700)).unwrap();
     }
 }
+
+/// Regression: of twelve files, eight had no name in any line.
+#[test]
+fn each_file_that_may_not_be_read_has_its_name_in_a_line() {
+    let place = Place::new();
+    std::fs::create_dir(place.server("tree")).unwrap();
+    let names: Vec<_> = (0..12).map(|at| format!("tree/f{at:02}")).collect();
+    for name in &names {
+        std::fs::write(place.server(name), "x").unwrap();
+        std::fs::set_permissions(place.server(name), Permissions::from_mode(0o000)).unwrap();
+    }
+    let server = place.serve_with(program_without_rights(&place), &[]);
+    let (code, said) = run_in(&place.client(""), &["get", "tree", &server.address]).end();
+    assert!(code == 1 && names.iter().all(|name| said.contains(&format!("refused \"{name}\": "))), "{said}");
+}

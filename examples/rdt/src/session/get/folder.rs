@@ -6,7 +6,7 @@ use crate::files::{Blocker, EntryBuf, StatusBuf};
 use crate::folder_copy::FolderCopy;
 use crate::local_failure::cannot_write;
 use crate::messages::refused;
-use crate::session::cause::Cause;
+use crate::session::cause::SharedCause;
 use crate::session::client::ClientExchange;
 use crate::session::count::One;
 use crate::session::destinations::Destination;
@@ -42,11 +42,11 @@ impl Get {
                 if may_be_folder {
                     self.pending.push_back(Pending::Stat { wanted, code: Some(code) });
                 } else {
-                    self.fail_for(Cause::of_refusal(code), &wanted, refused(server, &wanted.path, code));
+                    self.fail_refused(server, &wanted, code);
                 }
             }
             Some(Open::Stat { wanted, code: first }) => {
-                self.fail(&wanted, refused(server, &wanted.path, first.unwrap_or(code)));
+                self.fail_refused(server, &wanted, first.unwrap_or(code));
             }
             Some(Open::List { folder, .. }) => self.fail_list(&folder, refused(server, &folder.path, code)),
             Some(Open::Match(listing)) => self.handle_unlisted(&listing, code, server),
@@ -90,7 +90,7 @@ impl Get {
                 let path = wanted.path.as_path();
                 self.fail_folder(&wanted, format!("\"{path}\" at {server} is a folder: give --output FOLDER"));
             }
-            Some(code) => self.fail(&wanted, refused(server, &wanted.path, code)),
+            Some(code) => self.fail_refused(server, &wanted, code),
             None if wanted.here == Here::Folder => {
                 let request = if self.names == 1 { Request::One } else { Request::Several };
                 self.fail(&wanted, cannot_write(&wanted.destination.text(), "it is a folder", request.advice()));
@@ -103,6 +103,10 @@ impl Get {
                 self.waiting.push_front(Wanted { entry: Some(entry), ..wanted });
             }
         }
+    }
+
+    fn fail_refused(&mut self, server: SocketAddr, wanted: &Wanted, code: ErrorCode) {
+        self.fail_for(SharedCause::of_refusal(code), wanted, refused(server, &wanted.path, code));
     }
 
     /// Makes a request of a session that is ready.

@@ -4,7 +4,7 @@ use super::{AHEAD, Get, State};
 use crate::disk::Work;
 use crate::files::StatusBuf;
 use crate::messages::error_text;
-use crate::session::cause::Cause;
+use crate::session::cause::SharedCause;
 use crate::session::client::ClientExchange;
 use crate::session::failure_text::{cannot_write, not_a_folder};
 use crate::session::wanted::{Local, look_up};
@@ -47,7 +47,7 @@ impl Get {
                         Local::NoRoom(error) => {
                             let kind = error.kind().into();
                             let why = cannot_write(&wanted.destination, &error_text(&error), kind);
-                            self.fail_for(Cause::of_storage(kind), &wanted, why);
+                            self.fail_for(SharedCause::of_storage(kind), &wanted, why);
                             changed = true;
                             continue;
                         }

@@ -137,3 +137,25 @@ fn a_list_that_is_refused_fails_its_folder() {
     assert!(get.folders.are_made() && get.are_complete());
     assert_eq!(get.finish(Duration::ZERO, false), Err("1 of 1 folder was not transferred".into()));
 }
+
+/// Regression: files that the command named had a line each, and those in a folder had one.
+#[test]
+fn a_refusal_is_shared_whatever_was_asked() {
+    let poll = mio::Poll::new().unwrap();
+    let (disk, _finished) = Disk::new(Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()), 1);
+    let (client, places) = (rdt_proto::files::FileClient::new(), Destinations::default());
+    let mut exchange = SessionExchange::new(client, places, disk, Committer::default());
+    let (mut get, here) = wanting(&[]);
+    let tree = Tree::new(Opened::open(here.path()).unwrap(), TreeRules::default());
+    let path = |path: &str| FilePathBox::from(FilePath::new(path).unwrap());
+    let wanted = |name: &str| {
+        let destination = Destination::File { tree: tree.clone(), path: path(name), beneath: here.path().into() };
+        Wanted { path: path(name), destination, entry: None, here: Here::Unknown, skip: Skip::Nothing, copy: None }
+    };
+    get.open.insert(1, Open::Get { wanted: wanted("a"), started: Instant::ZERO });
+    get.open.insert(2, Open::Stat { wanted: wanted("b"), code: None });
+    get.open.insert(3, Open::Stat { wanted: wanted("c"), code: Some(ErrorCode::Busy) });
+    (1..=3).for_each(|number| get.handle_refusal(&mut exchange, number, ErrorCode::Busy, SERVER));
+    get.handle_status(wanted("d"), Some(ErrorCode::Busy), &StatusBuf::default(), SERVER);
+    assert_eq!((get.outcomes.count().files, get.outcomes.shown().len()), (4, 1), "{:?}", get.outcomes.shown());
+}
