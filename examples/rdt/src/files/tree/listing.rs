@@ -6,10 +6,13 @@
 use super::{EntryBuf, Page, Tree, names};
 use cap_std::fs::Dir;
 use rdt_proto::files::{FileKind, FilePath, Flags, Metadata};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
+/// The longest name, in bytes.
+const LONGEST_NAME: usize = 255;
 /// The most entries of one list.
 const PAGE: usize = 1_000;
 
@@ -38,7 +41,7 @@ struct Level {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
     name: String,
-    /// The name is no text, and `name` shows it. No request can name such an entry.
+    /// The name is no text, and `name` shows it as no other entry is called. No request can name such an entry.
     is_unnamed: bool,
 }
 
@@ -197,16 +200,11 @@ impl Listing {
             }
             items.push(Item::named(name));
         }
+        number_alike(&mut items);
         if let Some(after) = after.and_then(|after| after.strip_prefix(&*prefix)) {
             items.retain(|item| *item.name > *after);
         }
         items.sort_unstable_by(|one, other| other.cmp(one));
-        // Of a name that is shown and the same one, which is text, the latter stays.
-        items.dedup_by(|next, last| {
-            let is_same = next.name == last.name;
-            last.is_unnamed &= next.is_unnamed || !is_same;
-            is_same
-        });
         let path = below.map(|below| format!("{prefix}{below}"));
         self.levels.push(Level { prefix, dir: Some(dir), items });
         match path {
@@ -219,16 +217,39 @@ impl Listing {
     }
 }
 
+/// Gives shown names that other entries have a number. The same folder gets the same names for each page.
+fn number_alike(items: &mut [Item]) {
+    if !items.iter().any(|item| item.is_unnamed) {
+        return;
+    }
+    let mut taken: HashSet<_> = items.iter().filter(|item| !item.is_unnamed).map(|item| item.name.clone()).collect();
+    let mut last_numbers: HashMap<String, u64> = HashMap::new();
+    let mut unnamed: Vec<_> = items.iter_mut().filter(|item| item.is_unnamed).collect();
+    unnamed.sort_unstable();
+    for item in unnamed {
+        let mut name = item.name.clone();
+        while !taken.insert(name.clone()) {
+            let number = last_numbers.entry(item.name.clone()).or_insert(1);
+            *number += 1;
+            let suffix = format!(" ({number})");
+            name = format!("{}{suffix}", cut(item.name.clone(), LONGEST_NAME - suffix.len()));
+        }
+        item.name = name;
+    }
+}
+
 /// Shows a name that is no text: what is no UTF-8 as `\xFF`.
 fn shown(name: &OsStr) -> String {
-    /// Names have at most 255 bytes.
-    const MOST: usize = 255;
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
         text.push_str(chunk.valid());
         chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
     }
-    while text.len() > MOST {
+    cut(text, LONGEST_NAME)
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    while text.len() > most {
         text.pop();
     }
     text
