@@ -128,19 +128,18 @@ pub(super) fn replaceable(folder: &Dir, name: &OsStr, if_taken: IfTaken) -> io::
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         there => there?,
     };
-    if if_taken == IfTaken::Refuse {
-        return Err(if there.is_dir() { not_a_file() } else { not_replaced() });
-    }
-    // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
     let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
-    match there {
-        Some(other) if !other.is_file() => Err(not_a_file()),
-        file => Ok(file),
+    match (there, if_taken) {
+        (Some(other), _) if !other.is_file() => Err(not_a_file()),
+        (Some(_), IfTaken::Refuse) => Err(not_replaced()),
+        (None, IfTaken::Refuse) => Err(not_a_file()),
+        // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
+        (file, IfTaken::Replace | IfTaken::Rename) => Ok(file),
     }
 }
 
 /// The file exists, and the server replaces none.
-pub(super) fn not_replaced() -> io::Error {
+fn not_replaced() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, StorageError::NoReplace)
 }
 

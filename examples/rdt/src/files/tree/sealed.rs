@@ -1,6 +1,6 @@
 //! A file whose content is complete, and which has no name yet.
 
-use super::super::folder::{IfTaken, not_replaced, other_name, replaceable};
+use super::super::folder::{IfTaken, other_name, replaceable};
 use super::super::space::Reservation;
 use super::super::temporary::{Temporary, rename_over};
 use super::block_tree::BlockTree;
@@ -114,8 +114,9 @@ impl Sealed {
         match self.if_taken {
             IfTaken::Replace => replace(&mut self.content, &self.tree, &self.place)?,
             IfTaken::Refuse => link(&self.content, &self.tree, &self.place, name).map_err(|error| {
-                // Another upload may have got the name since it was looked at.
-                if error.kind() == ErrorKind::AlreadyExists { not_replaced() } else { error }
+                // Something may have got the name since it was looked at.
+                let taken = Some(&error).filter(|error| error.kind() == ErrorKind::AlreadyExists);
+                taken.and_then(|_| replaceable(&self.place.parent, name, IfTaken::Refuse).err()).unwrap_or(error)
             })?,
             IfTaken::Rename => match link(&self.content, &self.tree, &self.place, name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -41,10 +41,33 @@ fn a_taken_name_is_replaced_refused_or_left() {
         std::fs::create_dir_all(place.path().join("folder")).unwrap();
         let of_folder = Wanted { if_taken: IfTaken::Refuse, ..super::want("folder", content) };
         assert_eq!(storage_error_of(place.tree.create(&of_folder, None)), StorageError::Exists);
+        // Regression: a folder that got the name last was called a file that is not replaced.
+        let sealed = place.sealed(&Wanted { if_taken: IfTaken::Refuse, ..super::want("late", content) }, content);
+        std::fs::create_dir(place.path().join("late")).unwrap();
+        let Some(Err(CommitError::NotStored(error))) = commit(vec![sealed]).pop() else { panic!("it is replaced") };
+        assert_eq!(storage_error(&error), StorageError::Exists);
         let other = place.put(&want(IfTaken::Rename), content).unwrap().unwrap().into_string().unwrap();
         assert!(place.read("a") == b"old" && place.read(&other) == content);
         place.put(&want(IfTaken::Replace), content).unwrap();
         assert!(place.read("a") == content && place.hidden().is_empty());
+    }
+}
+
+/// Regression: a link to a folder, to nothing or out of the root was called a file that is not replaced.
+#[test]
+fn only_a_file_or_a_link_to_one_is_a_file_that_is_not_replaced() {
+    use std::os::unix::fs::symlink;
+    let place = Place::new();
+    place.write("folder/file", b"old");
+    for (link, target, reason) in [
+        ("to-file", "folder/file", StorageError::NoReplace),
+        ("to-folder", "folder", StorageError::Exists),
+        ("to-nothing", "nowhere", StorageError::Exists),
+        ("out", "/dev/null", StorageError::Exists),
+    ] {
+        symlink(target, place.path().join(link)).unwrap();
+        let want = Wanted { if_taken: IfTaken::Refuse, ..want(link, b"new") };
+        assert_eq!(storage_error_of(place.tree.create(&want, None)), reason, "{link}");
     }
 }
 
