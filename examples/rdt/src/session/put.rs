@@ -86,6 +86,8 @@ struct Sent {
     item: Item,
     offset: u64,
     started: Instant,
+    /// Whether the file has permission bits that do not come along.
+    loses_bits: bool,
 }
 
 impl Put {
@@ -132,9 +134,7 @@ impl Put {
             flags: if opened.length.is_some() { Flags::REPLACE | Flags::KEEP } else { Flags::REPLACE },
         };
         let Ok(number) = exchange.session.put(&request) else { return false };
-        if self.options.preserves && chunk.content().has_special_bits() {
-            self.outcomes.explain(Note::special_bits(&item.source.text()));
-        }
+        let loses_bits = self.options.preserves && chunk.content().has_special_bits();
         if opened.kind != FileKind::Folder {
             exchange.send_content(now, number, chunk);
         }
@@ -142,7 +142,7 @@ impl Put {
         let item = Item { length: opened.length.unwrap_or(item.length), ..item };
         self.current = Some((number, item.clone()));
         self.files_open += usize::from(!item.is_folder());
-        self.sent.insert(number, Sent { item, offset: opened.offset, started: now });
+        self.sent.insert(number, Sent { item, offset: opened.offset, started: now, loses_bits });
         true
     }
 
@@ -190,6 +190,22 @@ impl Put {
         (self.done + open).saturating_sub(rest).saturating_sub(in_flight)
     }
 
+    fn handle_confirmed(&mut self, now: Instant, number: u32, (bytes, has_grown): (u64, bool), server: SocketAddr) {
+        let Some(Sent { item, offset, started, loses_bits }) = self.end(number) else { return };
+        if loses_bits {
+            self.outcomes.explain(Note::special_bits(&item.source.text()));
+        }
+        if item.is_folder() {
+            return self.outcomes.make(1, server);
+        }
+        let length = if item.length == 0 { bytes } else { item.length };
+        let (local, path, took) = (item.source.text(), item.path.as_path(), now.saturating_since(started));
+        if has_grown {
+            self.outcomes.explain(Note::grown(&local, length));
+        }
+        self.outcomes.succeed(Transferred { path, local, server, length, offset, took });
+    }
+
     fn end(&mut self, number: u32) -> Option<Sent> {
         let sent = self.sent.remove(&number)?;
         self.done += sent.item.length;
@@ -215,18 +231,7 @@ impl Requests for Put {
     fn handle_answer(&mut self, now: Instant, exchange: &mut ClientExchange, answer: Answer, server: SocketAddr) {
         match answer {
             Answer::Confirmed { number, bytes, has_grown } => {
-                if let Some(Sent { item, offset, started }) = self.end(number) {
-                    if item.is_folder() {
-                        return self.outcomes.make(1, server);
-                    }
-                    let length = if item.length == 0 { bytes } else { item.length };
-                    let took = now.saturating_since(started);
-                    let (local, path) = (item.source.text(), item.path.as_path());
-                    if has_grown {
-                        self.outcomes.explain(Note::grown(&local, length));
-                    }
-                    self.outcomes.succeed(Transferred { path, local, server, length, offset, took });
-                }
+                self.handle_confirmed(now, number, (bytes, has_grown), server);
             }
             Answer::Refused { number, code } => {
                 if let Some(reply) = self.asked.get_mut(&number) {

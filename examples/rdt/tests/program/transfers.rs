@@ -248,4 +248,8 @@ fn a_file_that_loses_special_bits_has_a_line() {
         let (code, said) = put(&[option]);
         assert!(code == 0 && !said.contains("loses"), "{option}: {said}");
     }
+    // Regression: refused files lost them as well.
+    let server = place.serve(&["--no-replace"]);
+    let (code, said) = place.put(&place.client(""), &server.address, &["--name", "x"]).end();
+    assert!(code == 1 && !said.contains("loses"), "{code}: {said}");
 }
