@@ -17,16 +17,22 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> String {
             "mend or remove the link",
         );
     }
-    if error.kind() == ErrorKind::NotFound && path.to_string_lossy().contains(['*', '?', '[']) {
-        // A shell leaves a pattern without a match as it is.
-        return format!("nothing on this machine matches \"{}\": check the path", path.display());
-    }
     let advice = match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
         ErrorKind::PermissionDenied => "check its permissions",
         _ => "try again, or copy it elsewhere first",
     };
     cannot_read_as(path, &error_text(error), advice)
+}
+
+/// The same for a path as the user wrote it. A shell leaves a pattern without a match as it is.
+pub(crate) fn cannot_read_argument(path: &Path, error: &io::Error) -> String {
+    let is_pattern = path.file_name().is_some_and(|name| name.to_string_lossy().contains(['*', '?', '[']));
+    let has_folder = path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    if error.kind() == ErrorKind::NotFound && is_pattern && has_folder && !path.is_symlink() {
+        return format!("nothing on this machine matches \"{}\": check the path", path.display());
+    }
+    cannot_read(path, error)
 }
 
 /// The same for another reason.

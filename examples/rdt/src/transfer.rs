@@ -6,6 +6,7 @@ use crate::file_storage::Files;
 use crate::files::{self, EntryBuf, FollowedLinks, Outgoing, Tree, TreeRules};
 use crate::folder_copy::{CopyState, FolderCopy};
 use crate::json::{self, Record};
+use crate::local_failure::cannot_read_argument;
 use crate::messages::{to_stderr, to_stdout};
 use crate::path_pattern::PathPattern;
 use crate::progress::Progress;
@@ -243,6 +244,7 @@ fn put_one(args: &PutArgs, request: &PutRequest, stop: Stop) -> Result<ExitCode,
     if file.as_os_str() == "-" {
         return Err("a server in base mode must know the length first: write it to a file, and send that".into());
     }
+    std::fs::metadata(file).map_err(|error| cannot_read_argument(file, &error))?;
     let name = match &request.name {
         Some(name) if name.is_folder => {
             return Err("a server in base mode has no folders: give --name without a / at its end".into());

@@ -4,7 +4,7 @@ use super::put::Item;
 use super::source::Source;
 use crate::files::folder_metadata;
 use crate::files::is_hidden;
-use crate::local_failure::{cannot_read, cannot_read_as};
+use crate::local_failure::{cannot_read, cannot_read_argument, cannot_read_as};
 use crate::transfer_args::Name;
 use rdt_proto::files::{FilePath, FilePathBox};
 use std::collections::{HashMap, HashSet};
@@ -66,7 +66,7 @@ impl Items {
             self.items.push(Item { source: Source::StandardInput, path: name.path.clone(), length: 0 });
             return Ok(());
         }
-        let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+        let metadata = std::fs::metadata(path).map_err(|error| cannot_read_argument(path, &error))?;
         if !metadata.is_dir() && !metadata.is_file() {
             let advice = "copy its content into one first, or send it as - (the standard input)";
             return Err(cannot_read_as(path, NOT_A_FILE, advice));
@@ -141,8 +141,11 @@ fn is_beneath_hidden(root: &Path, path: &Path) -> bool {
 /// The name of a file or folder, also of `.` and `..`.
 pub(crate) fn own_name(path: &Path) -> Result<String, String> {
     let is_named = matches!(path.components().next_back(), Some(Component::Normal(_)));
-    let absolute =
-        if is_named { path.to_owned() } else { path.canonicalize().map_err(|error| cannot_read(path, &error))? };
+    let absolute = if is_named {
+        path.to_owned()
+    } else {
+        path.canonicalize().map_err(|error| cannot_read_argument(path, &error))?
+    };
     let name =
         absolute.file_name().ok_or_else(|| format!("cannot send {}: it has no name: give --name", path.display()))?;
     let name = name
@@ -247,6 +250,20 @@ mod tests {
         let (paths, failures) = found(&[folder.path().join("t")], None);
         assert_eq!(paths, ["t/a", "t/b", "t"]);
         assert!(failures.is_empty(), "{failures:?}");
+    }
+
+    /// Regression: a missing file was a pattern if any folder on the way to it had a bracket in its name.
+    #[test]
+    fn only_the_last_part_of_an_argument_is_a_pattern() {
+        let folder = folder(&["ph [2024]/a"]);
+        for (path, is_pattern) in
+            [("ph [2024]/*.jpg", true), ("ph [2024]/none.jpg", false), ("none/*.jpg", false), ("*/none.jpg", false)]
+        {
+            let (_, failures) = found(&[folder.path().join(path)], None);
+            let said = failures.concat();
+            let expected = if is_pattern { "nothing on this machine matches \"" } else { ": no such file" };
+            assert!(said.contains(expected), "{path}: {said}");
+        }
     }
 
     #[test]
