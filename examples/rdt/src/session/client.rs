@@ -19,7 +19,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
 
-/// The maximum time that the client stays after Ctrl-C, so that the server hears of it.
+/// The maximum time that the client stays after Ctrl-C, so that the server hears of it, and files take their names.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// The session of a client, with its files.
@@ -151,6 +151,8 @@ impl<R: Requests> SessionClient<R> {
         let title = self.requests.title();
         let end = match self.end {
             Some(End::Answered | End::GivenUp) => return None,
+            // All of it is there.
+            _ if self.was_stopped() && self.requests.are_complete() => return None,
             _ if self.was_stopped() && self.exchange.is_committing() => {
                 return Some(stopped::while_storing(&title));
             }
@@ -202,6 +204,10 @@ impl<R: Requests> SessionClient<R> {
                     }
                     Answer::Ended { end, .. } => {
                         self.end.get_or_insert(End::Early(end));
+                    }
+                    // What is there counts, whenever its confirmation comes.
+                    answer @ (Answer::Confirmed { .. } | Answer::Received { .. }) => {
+                        self.requests.handle_answer(now, &mut self.exchange, answer, server);
                     }
                     _ if self.stopped.is_some() => {}
                     answer => self.requests.handle_answer(now, &mut self.exchange, answer, server),
@@ -305,7 +311,8 @@ impl<R: Requests> Endpoint for SessionClient<R> {
             self.pump(now);
         }
         // A second signal does not prolong the stay.
-        let limit = if self.contact.is_established() { now + STOP_LIMIT } else { now };
+        let is_open = self.contact.is_established() || self.exchange.is_committing();
+        let limit = if is_open { now + STOP_LIMIT } else { now };
         self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
     }
 

@@ -1,9 +1,10 @@
 //! Interrupted transfers that go on: with what is there, and what is said of it.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, Server, content, run_in, wait_until};
+use crate::runner::{Place, Running, Server, content, program, run_in, wait_until, write_large};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
@@ -142,6 +143,37 @@ fn a_stopped_transfer_says_that_the_same_command_goes_on() {
         first.expect_end(130, "MiB of 30.52 MiB of \"a\" were transferred: the same command goes on");
         way.start(&place, &server, &[]).expect_end(0, "\"a\" goes on at");
     }
+}
+
+/// Regression: a file that was stored after Ctrl-C counted as one that had failed, or as perhaps stored.
+#[test]
+fn what_is_stored_after_ctrl_c_counts() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve(&[]);
+    fs::write(place.server("a"), content(5_000)).unwrap();
+    // All together less than the second that a client stays after Ctrl-C.
+    [SystemCall::Fsync, SystemCall::Syncfs].into_iter().for_each(|call| faults.delay(call, 150));
+    let mut command = program();
+    faults.apply(&mut command);
+    command.args(["get", "a", &server.address, "--output"]).arg(place.client("a"));
+    let client = Running::read(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    wait_until(|| faults.seen(SystemCall::Fsync) + faults.seen(SystemCall::Syncfs) > 0);
+    client.interrupt();
+    client.expect_end(0, "received \"a\"");
+    assert_eq!(Place::names(&place.client("")), ["a"]);
+    let faults = Faults::new();
+    let flushes = [SystemCall::Fsync, SystemCall::Syncfs];
+    flushes.into_iter().for_each(|call| faults.hold(call));
+    let server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.client("b"), content(5_000)).unwrap();
+    write_large(&place.client("large"));
+    let mut client = run_in(&place.client(""), &["put", "b", "large", &server.address, "--rate", "8M"]);
+    wait_until(|| flushes.into_iter().any(|call| faults.seen(call) > 0));
+    client.expect_progress();
+    client.interrupt();
+    flushes.into_iter().for_each(|call| faults.release(call));
+    let (code, said) = client.end();
+    assert!(code == 130 && said.contains("stored 1 file on"), "{code}: {said}");
 }
 
 /// Regression: the same command with --update was said to go on, and stored the first files once more.
