@@ -79,7 +79,7 @@ enum State {
 
 /// A request that waits until the session is ready.
 enum Pending {
-    /// What is under a path whose GET was refused with this code, or cannot be made?
+    /// What is under a path whose GET was refused with this code, or cannot be made? Or whose entry cannot be read?
     Stat { wanted: Wanted, code: Option<ErrorCode> },
     /// What is in a folder, behind this entry?
     List { folder: Wanted, last: Option<FilePathBox> },

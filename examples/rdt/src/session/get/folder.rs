@@ -45,6 +45,9 @@ impl Get {
                     self.fail_refused(server, &wanted, code);
                 }
             }
+            Some(Open::Stat { wanted, .. }) if is_unreadable(&wanted) => {
+                self.fail_unreadable(server, &wanted, FileKind::Unreadable);
+            }
             Some(Open::Stat { wanted, code: first }) => {
                 self.fail_refused(server, &wanted, first.unwrap_or(code));
             }
@@ -69,6 +72,7 @@ impl Get {
     ) {
         let is_folder = status.kind == FileKind::Folder;
         match code {
+            _ if is_unreadable(&wanted) => self.fail_unreadable(server, &wanted, status.kind),
             _ if is_folder && wanted.here == Here::File => {
                 // None of its files could be stored.
                 self.fail_folder(&wanted, not_a_folder(&wanted.destination.text(), Blocker::File));
@@ -103,6 +107,11 @@ impl Get {
                 self.waiting.push_front(Wanted { entry: Some(entry), ..wanted });
             }
         }
+    }
+
+    /// The list of its folder shows it, and it cannot be read. It counts as what it is, as far as the server tells.
+    fn fail_unreadable(&mut self, server: SocketAddr, wanted: &Wanted, kind: FileKind) {
+        self.outcomes.fail(one_of(kind), not_a_file(server, &wanted.path, FileKind::Unreadable));
     }
 
     fn fail_refused(&mut self, server: SocketAddr, wanted: &Wanted, code: ErrorCode) {
@@ -182,6 +191,11 @@ impl Get {
             let why = "has too long a path for this machine: get a folder further down alone";
             return self.outcomes.fail(one_of(entry.kind), format!("\"{}\" {why}", entry.path));
         };
+        if entry.kind == FileKind::Unreadable {
+            let destination = folder.destination.clone();
+            let wanted = Wanted { path: path.into(), destination, entry: Some(entry), ..folder.clone() };
+            return self.pending.push_back(Pending::Stat { wanted, code: None });
+        }
         if !matches!(entry.kind, FileKind::File | FileKind::Folder) {
             return self.outcomes.fail(One::File, not_a_file(server, &entry.path, entry.kind));
         }
@@ -199,6 +213,10 @@ impl Get {
             ..folder.clone()
         });
     }
+}
+
+fn is_unreadable(wanted: &Wanted) -> bool {
+    wanted.entry.as_ref().is_some_and(|entry| entry.kind == FileKind::Unreadable)
 }
 
 /// What an entry counts as.

@@ -113,7 +113,12 @@ impl Get {
                     copy: None,
                 });
             }
-            FileKind::Link | FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => {
+            FileKind::Unreadable => {
+                let (entry, here, skip) = (Some(entry), Here::Unknown, self.options.skip);
+                let wanted = Wanted { path, destination, entry, here, skip, copy: None };
+                self.pending.push_back(Pending::Stat { wanted, code: None });
+            }
+            FileKind::Link | FileKind::Nothing | FileKind::Other(_) => {
                 self.outcomes.fail(One::File, not_a_file(server, &path, entry.kind));
             }
         }
