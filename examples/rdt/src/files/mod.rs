@@ -27,6 +27,7 @@ pub(crate) use folder::{Folder, IfTaken};
 pub(crate) use opening::without_waiting;
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use tree::{
-    BlockTree, Blocker, CommitError, Detail, EntryBuf, FollowedLinks, Incoming, Outgoing, Page, PeaksBuf, SealError,
-    Sealed, StatusBuf, Tree, TreeRules, Wanted, commit, folder_metadata, is_hidden, storage_error, time_text,
+    BlockTree, Blocker, CommitError, Detail, EntryBuf, FollowedLinks, Incoming, LinkTarget, Outgoing, Page, PeaksBuf,
+    SealError, Sealed, StatusBuf, Tree, TreeRules, Wanted, commit, folder_metadata, is_hidden, storage_error,
+    time_text,
 };

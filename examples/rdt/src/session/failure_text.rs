@@ -3,7 +3,7 @@
 use super::answer::NotReceived;
 use super::destinations::Destination;
 use crate::destination::advice;
-use crate::files::Blocker;
+use crate::files::{Blocker, LinkTarget};
 use crate::local_failure;
 use crate::path_pattern::PathPattern;
 use crate::shell_words::word;
@@ -20,7 +20,9 @@ pub(super) fn cannot_write(destination: &Destination, why: &str, error: StorageE
 pub(super) fn not_a_folder(local: &str, blocker: Blocker) -> String {
     let why = match blocker {
         Blocker::File => "it is a file, and no folder takes its place",
-        Blocker::Link => "it is a link that leads out of the folder, and is not followed",
+        Blocker::Link(LinkTarget::Outside) => "it is a link that leads out of the folder, and is not followed",
+        Blocker::Link(LinkTarget::Nothing) => "it is a link that leads to nothing, and is not followed",
+        Blocker::Link(LinkTarget::Hidden) => "it is a link to a folder of this program, and is not followed",
     };
     local_failure::cannot_write(&local, why, "give another --output")
 }

@@ -87,6 +87,13 @@ fn a_fetched_folder_is_stored_through_no_link_below_the_output() {
     let line = format!("cannot write named/tree/sub on this machine: {why}");
     assert!(code == 1 && said.contains(&line), "{code}: {said}");
     assert_eq!(fs::read_to_string(place.client("real/tree/b")).unwrap(), "b");
+    // Regression: these were said to lead out of the folder.
+    fs::create_dir_all(place.client("real/tree/.rdt")).unwrap();
+    for (target, where_to) in [("nowhere", "that leads to nothing"), (".rdt", "to a folder of this program")] {
+        fs::remove_file(place.client("real/tree/sub")).unwrap();
+        symlink(target, place.client("real/tree/sub")).unwrap();
+        get().expect_end(1, &format!("named/tree/sub on this machine: it is a link {where_to}, and is not followed"));
+    }
     fs::remove_dir_all(place.client("real/tree")).unwrap();
     symlink("other", place.client("real/tree")).unwrap();
     get().expect_end(1, "cannot write named/tree on this machine: it is a link to a folder, and is not followed");

@@ -73,7 +73,7 @@ pub(crate) use incoming::{Incoming, Wanted};
 use listing::Listing;
 pub(crate) use names::is_hidden;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use place::{Blocker, FollowedLinks};
+pub(crate) use place::{Blocker, FollowedLinks, LinkTarget};
 pub(crate) use sealed::Sealed;
 
 /// Files beneath a folder, by path. Cheap to clone: the clones share the parts that are in use.

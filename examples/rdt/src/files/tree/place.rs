@@ -42,8 +42,17 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocker {
     File,
-    /// A link that is not followed.
-    Link,
+    /// A link that is not followed, since it leads there.
+    Link(LinkTarget),
+}
+
+/// Where a link leads that is a folder of a path, and not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkTarget {
+    Outside,
+    Nothing,
+    /// A folder of this program.
+    Hidden,
 }
 
 /// Which links are followed that are folders of a path.
@@ -112,7 +121,7 @@ impl Folders {
         for (end, _) in folder.match_indices('/').chain([(folder.len(), "")]) {
             let part = folder.get(..end).unwrap_or_default();
             match self.dir().symlink_metadata(part) {
-                Ok(there) if there.is_symlink() && !self.follows(part) => return Err(not_followed(part)),
+                Ok(there) if there.is_symlink() && self.follow(part).is_err() => return Err(not_followed(part)),
                 Ok(_) => {}
                 // Neither are those in it.
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -122,17 +131,25 @@ impl Folders {
         Ok(())
     }
 
-    /// Whether the link under `path` may be a folder of a longer one.
-    fn follows(&self, path: &str) -> bool {
-        let first = path.split('/').next().unwrap_or_default();
-        let stays = |real: PathBuf| {
-            let mut names = real.components().map(Component::as_os_str);
-            names.next() == Some(first.as_ref()) && names.all(|name| !name.to_str().is_none_or(names::is_hidden))
-        };
+    /// Checks that the link under `path` may be a folder of a longer one.
+    fn follow(&self, path: &str) -> Result<(), LinkTarget> {
         match self.followed {
-            FollowedLinks::InTree => true,
-            FollowedLinks::InFirstFolder => self.dir().canonicalize(path).is_ok_and(stays),
+            FollowedLinks::InTree => return Ok(()),
+            FollowedLinks::InFirstFolder => {}
         }
+        let first = path.split('/').next().unwrap_or_default();
+        let real: PathBuf = match self.dir().canonicalize(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(LinkTarget::Nothing),
+            real => real.map_err(|_| LinkTarget::Outside)?,
+        };
+        let mut names = real.components().map(Component::as_os_str);
+        if names.next() != Some(first.as_ref()) {
+            return Err(LinkTarget::Outside);
+        }
+        if names.any(|name| name.to_str().is_some_and(names::is_hidden)) {
+            return Err(LinkTarget::Hidden);
+        }
+        Ok(())
     }
 
     /// The outermost folder on the way to a folder, or that one, in whose place is something else.
@@ -141,8 +158,7 @@ impl Folders {
         paths.filter_map(|end| folder.get(..end)).find_map(|path| {
             let there = self.dir().symlink_metadata(path).ok()?;
             let blocker = match there.is_symlink() {
-                true if !self.follows(path) => Blocker::Link,
-                true => return None,
+                true => Blocker::Link(self.follow(path).err()?),
                 false if there.is_dir() => return None,
                 false => Blocker::File,
             };
