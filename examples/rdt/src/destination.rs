@@ -135,7 +135,7 @@ fn entry(path: PathBuf, request: Request) -> Result<Place, String> {
             return Err(cannot_write(&path, why, "give another --output"));
         }
         Ok(there) if there.is_dir() => Here::Folder,
-        Ok(there) if !there.is_file() => {
+        Ok(there) if !there.is_file() || stands_for_open_file(&path) => {
             let why = "it is not a regular file, and is not replaced";
             let advice = match request {
                 Request::One => "give --output FILE, or - for the standard output",
@@ -157,6 +157,12 @@ fn entry(path: PathBuf, request: Request) -> Result<Place, String> {
         folder.check_takes(OsStr::new(&*name)).map_err(|error| failed(&path, &error))?;
     }
     Ok(Place::Entry { path, folder, name, here })
+}
+
+/// Whether the path stands for what this program has open, as `/dev/stdout` does, whatever that is.
+fn stands_for_open_file(path: &Path) -> bool {
+    let is_link_there = path.read_link().is_ok_and(|target| target.starts_with("/proc"));
+    is_link_there || parent_of(path).canonicalize().is_ok_and(|folder| folder.starts_with("/proc"))
 }
 
 /// The folder of a path.

@@ -2,10 +2,11 @@
 
 use crate::args::Cli;
 use crate::messages::error_text;
+use crate::standard_streams::Output;
 use crate::{manual, output};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints the completions for a shell.
@@ -38,7 +39,6 @@ fn listed(command: &Command) -> impl Iterator<Item = &Command> {
 }
 
 fn print(text: &[u8]) -> ExitCode {
-    let mut stdout = io::stdout().lock();
-    output::note_failure(stdout.write_all(text).and_then(|()| stdout.flush()));
+    output::note_failure(Output::open().and_then(|mut output| output.write_all(text)));
     ExitCode::SUCCESS
 }

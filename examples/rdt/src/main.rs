@@ -128,6 +128,7 @@ mod shell_words;
 mod signals;
 mod socket;
 mod socket_tcp;
+mod standard_streams;
 mod status;
 mod stop;
 mod threads;

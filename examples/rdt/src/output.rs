@@ -14,6 +14,7 @@
 use crate::escape::escape;
 use crate::messages::{counted, error_text, was_or_were};
 use crate::progress;
+use crate::standard_streams::Output;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -163,10 +164,7 @@ pub(crate) fn finish() {
 impl Stream {
     fn write(self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes).and_then(|()| stdout.flush())
-            }
+            Self::Stdout => Output::open()?.write_all(bytes),
             Self::Stderr => io::stderr().lock().write_all(bytes),
             Self::Log => crate::log::write(bytes),
         }

@@ -49,7 +49,7 @@ impl Chunk {
                 let offset = file.go_on_from(have)?;
                 Ok((Self::first(Content::File(file)), offset))
             }
-            content @ (Content::Folder(_) | Content::StandardInput(_) | Content::Memory { .. }) => {
+            content @ (Content::Folder(_) | Content::StandardInput(..) | Content::Memory { .. }) => {
                 Ok((Self { content, ..self }, 0))
             }
         }

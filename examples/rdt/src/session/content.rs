@@ -3,6 +3,7 @@
 use crate::files::{BlockTree, CommitError, Incoming, Outgoing, SealError, Sealed};
 use crate::memory_file::MemoryFile;
 use crate::output;
+use crate::standard_streams::{Input, Output};
 use rdt_proto::files::{Cause, Digest, FileKind, Metadata};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,7 +12,7 @@ use std::io::{self, ErrorKind, Read, Write};
 pub(crate) enum Content {
     File(Outgoing),
     /// The standard input, whose length is not known.
-    StandardInput(BlockTree),
+    StandardInput(Input, BlockTree),
     /// A measurement.
     Memory {
         file: MemoryFile,
@@ -41,7 +42,7 @@ impl Content {
     pub(crate) fn opened(&self) -> Opened {
         let (kind, metadata, length, offset) = match self {
             Self::File(file) => (file.kind(), file.metadata(), Some(file.length()), file.offset()),
-            Self::StandardInput(_) => (FileKind::File, Metadata::default(), None, 0),
+            Self::StandardInput(..) => (FileKind::File, Metadata::default(), None, 0),
             Self::Memory { length, .. } => (FileKind::File, Metadata::default(), Some(*length), 0),
             Self::Folder(metadata) => (FileKind::Folder, *metadata, Some(0), 0),
         };
@@ -52,14 +53,9 @@ impl Content {
     pub(super) fn read(&mut self, len: usize, buf: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::File(file) => file.read(len, buf),
-            Self::StandardInput(tree) => {
+            Self::StandardInput(input, tree) => {
                 buf.resize(len, 0);
-                let count = loop {
-                    match io::stdin().lock().read(buf) {
-                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                        count => break count?,
-                    }
-                };
+                let count = input.read(buf)?;
                 buf.truncate(count);
                 tree.update(buf);
                 Ok(())
@@ -82,7 +78,7 @@ impl Content {
     pub(super) fn is_at_end(&self) -> bool {
         match self {
             Self::File(file) => file.is_at_end(),
-            Self::StandardInput(_) | Self::Memory { .. } | Self::Folder(_) => false,
+            Self::StandardInput(..) | Self::Memory { .. } | Self::Folder(_) => false,
         }
     }
 
@@ -90,7 +86,7 @@ impl Content {
     pub(super) fn has_special_bits(&self) -> bool {
         match self {
             Self::File(file) => file.has_special_bits(),
-            Self::StandardInput(_) | Self::Memory { .. } | Self::Folder(_) => false,
+            Self::StandardInput(..) | Self::Memory { .. } | Self::Folder(_) => false,
         }
     }
 
@@ -98,7 +94,7 @@ impl Content {
     pub(super) fn has_grown(&self) -> bool {
         match self {
             Self::File(file) => file.has_grown(),
-            Self::StandardInput(_) | Self::Memory { .. } | Self::Folder(_) => false,
+            Self::StandardInput(..) | Self::Memory { .. } | Self::Folder(_) => false,
         }
     }
 
@@ -106,7 +102,7 @@ impl Content {
     pub(super) fn digest(&mut self) -> io::Result<Digest> {
         match self {
             Self::File(file) => file.digest(),
-            Self::StandardInput(hashed) | Self::Memory { hashed, .. } => Ok(hashed.digest()),
+            Self::StandardInput(_, hashed) | Self::Memory { hashed, .. } => Ok(hashed.digest()),
             Self::Folder(_) => Ok(Digest::default()),
         }
     }
@@ -116,7 +112,7 @@ impl Content {
 pub(crate) enum Taker {
     File(Incoming),
     /// The standard output, which keeps what it has got. Its reader may stall.
-    StandardOutput(BlockTree),
+    StandardOutput(Output, BlockTree),
     /// A measurement.
     Memory(MemoryFile, BlockTree),
 }
@@ -133,16 +129,16 @@ impl Taker {
     pub(super) fn will_flush(&self, len: usize) -> bool {
         match self {
             Self::File(file) => file.will_flush(len),
-            Self::StandardOutput(_) | Self::Memory(..) => false,
+            Self::StandardOutput(..) | Self::Memory(..) => false,
         }
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::File(file) => file.write(bytes),
-            Self::StandardOutput(tree) => {
+            Self::StandardOutput(output, tree) => {
                 tree.update(bytes);
-                note_missing_reader(io::stdout().lock().write_all(bytes))
+                note_missing_reader(output.write_all(bytes))
             }
             Self::Memory(file, tree) => {
                 tree.update(bytes);
@@ -155,10 +151,7 @@ impl Taker {
     pub(super) fn seal(self, digest: Option<Digest>) -> Result<Complete, SealError> {
         match self {
             Self::File(file) => file.seal(digest).map(|sealed| Complete::File(sealed.into())),
-            Self::StandardOutput(tree) => {
-                note_missing_reader(io::stdout().lock().flush())?;
-                check(&tree, digest)
-            }
+            Self::StandardOutput(_, tree) => check(&tree, digest),
             Self::Memory(_, tree) => check(&tree, digest),
         }
     }
@@ -167,7 +160,7 @@ impl Taker {
     pub(super) fn discard(self, cause: Cause) {
         match self {
             Self::File(file) => file.discard(cause),
-            Self::StandardOutput(_) | Self::Memory(..) => {}
+            Self::StandardOutput(..) | Self::Memory(..) => {}
         }
     }
 }

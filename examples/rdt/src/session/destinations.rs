@@ -7,6 +7,7 @@ use super::place::{Job, Place};
 use super::receiving::Create;
 use super::skip::Skip;
 use crate::files::{BlockTree, IfTaken, Page, PeaksBuf, StatusBuf, Tree, Wanted};
+use crate::standard_streams::Output;
 use rdt_proto::files::{FileKind, FilePath, FilePathBox, Flags, Target};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -136,7 +137,9 @@ impl Place for Destinations {
             self.notes.extend(Note::of(&name, (offset, length, target.metadata), &here, skip, Side::Here));
         }
         match &get.destination {
-            Destination::StandardOutput => Ok(Box::new(|| Ok(Taker::StandardOutput(BlockTree::new())))),
+            Destination::StandardOutput => {
+                Ok(Box::new(|| Ok(Taker::StandardOutput(Output::open()?, BlockTree::new()))))
+            }
             Destination::File { tree, path, .. } => {
                 let wanted = Wanted {
                     path: path.clone(),

@@ -5,6 +5,7 @@ use super::source::Source;
 use crate::files::folder_metadata;
 use crate::files::is_hidden;
 use crate::local_failure::{cannot_read, cannot_read_argument, cannot_read_as};
+use crate::standard_streams::Input;
 use crate::transfer_args::Name;
 use rdt_proto::files::{FilePath, FilePathBox};
 use std::collections::{HashMap, HashSet};
@@ -63,6 +64,8 @@ impl Items {
     fn add(&mut self, path: &Path, name: Option<&Name>, is_alone: bool) -> Result<(), String> {
         if path.as_os_str() == "-" {
             let name = name.ok_or("the standard input has no name: give --name")?;
+            // An input that cannot be read is an error before a file is replaced.
+            Input::open()?;
             self.items.push(Item { source: Source::StandardInput, path: name.path.clone(), length: 0 });
             return Ok(());
         }

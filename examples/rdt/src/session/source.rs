@@ -6,6 +6,7 @@ use super::note::{Note, Side};
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
 use crate::local_failure::cannot_read;
+use crate::standard_streams::Input;
 use rdt_proto::files::{Digest, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ pub(super) fn open(source: &Source) -> Result<Chunk, String> {
     let content = match source {
         Source::File(path) => Content::File(Outgoing::file(path)?),
         Source::Folder(metadata) => Content::Folder(*metadata),
-        Source::StandardInput => Content::StandardInput(BlockTree::new()),
+        Source::StandardInput => Content::StandardInput(Input::open()?, BlockTree::new()),
     };
     Ok(Chunk::first(content))
 }

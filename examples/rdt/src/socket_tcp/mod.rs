@@ -10,11 +10,12 @@ use crate::local_failure::of_network;
 use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::server_address::{ServerAddress, resolve_bind};
+use crate::standard_streams::Input;
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Pieces, SocketCloseReason, SocketConfig};
 use send::Send;
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -70,7 +71,7 @@ fn send(
 ) -> Result<ExitCode, String> {
     let server = server.first()?;
     let mut message = Vec::new();
-    io::stdin().lock().read_to_end(&mut message).map_err(|error| {
+    Input::open()?.read_to_end(&mut message).map_err(|error| {
         format!("cannot read the message from the standard input: {}: try again", error_text(&error))
     })?;
     let mut driver = bind(any_address_for(server), args, stop)?;

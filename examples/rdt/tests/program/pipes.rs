@@ -1,7 +1,7 @@
 //! Content that comes from the standard input, or goes to the standard output.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, content, program, run_with_output, run_without_reader};
+use crate::runner::{Place, Running, content, program, run, run_with_output, run_without_reader};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -261,4 +261,95 @@ fn a_pipe_takes_the_last_space() {
         client.expect_end(code, text);
     }
     assert!(fs::read(place.server("a")).unwrap() == content(500_000));
+}
+
+/// Regression: an input that could not be read was one without content, and an empty file took the place of the old one.
+#[test]
+fn an_input_that_cannot_be_read_replaces_nothing() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.server("old"), "old").unwrap();
+    let shell = |redirection: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" put - {} --name old {redirection}", server.address)]);
+        shell.arg(env!("CARGO_BIN_EXE_rdt")).current_dir(place.client(""));
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::read(shell.spawn().unwrap())
+    };
+    for (redirection, why) in
+        [("<&-", "it is closed"), ("0>file", "it is open for writing only"), ("<.", "it is a folder")]
+    {
+        shell(redirection).expect_end(1, &format!("cannot read the standard input on this machine: {why}"));
+        assert_eq!(fs::read_to_string(place.server("old")).unwrap(), "old", "{redirection}");
+    }
+    shell("</dev/null").expect_end(0, "stored \"old\"");
+    assert_eq!(fs::read_to_string(place.server("old")).unwrap(), "");
+}
+
+/// Regression: an output that could not be written took everything.
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.server("a"), "a").unwrap();
+    for arguments in [&["get", "a", &server.address, "-o", "-"][..], &["ls", &server.address]] {
+        let mut command = program();
+        command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(fs::File::open("/dev/null").unwrap());
+        let ended = command.spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot write to the standard output: bad file descriptor"), "{said}");
+    }
+}
+
+/// Regression: a pipe that another process had made not to wait ended the transfer.
+#[test]
+fn a_pipe_that_does_not_wait_is_waited_for() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    let mut command = program();
+    command.args(["put", "-", &server.address, "--name", "a"]);
+    command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let client = Running::read(command.spawn().unwrap());
+    for part in content(3_000_000).chunks(1_000_000) {
+        sleep(Duration::from_millis(100));
+        writer.write_all(part).unwrap();
+    }
+    drop(writer);
+    client.expect_end(0, "stored \"a\"");
+    assert!(fs::read(place.server("a")).unwrap() == content(3_000_000));
+}
+
+/// Regression: the files of /proc, whose length is given as 0, were stored without their content.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_with_content_and_no_length_is_not_stored_as_an_empty_one() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let client = run(&["put", "/proc/version", &server.address]);
+    client.expect_end(1, "its length is given as 0, and it has content");
+    assert!(Place::names(&place.server("")).is_empty());
+}
+
+/// Regression: the link to a regular file was replaced by the content.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_link_that_stands_for_the_standard_output_is_not_replaced() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    fs::write(place.server("a"), "content").unwrap();
+    let link = place.client("stdout");
+    std::os::unix::fs::symlink("/proc/self/fd/1", &link).unwrap();
+    for output in [link.to_str().unwrap(), "/dev/fd/1", "/proc/self/fd/1"] {
+        let mut command = program();
+        command.args(["get", "a", &server.address, "-o", output]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(fs::File::create(place.client("out")).unwrap());
+        let ended = command.spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.code() == Some(1) && said.contains("or - for the standard output"), "{output}: {said}");
+        assert!(link.is_symlink() && fs::read(place.client("out")).unwrap().is_empty());
+    }
 }
