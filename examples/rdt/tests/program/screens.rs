@@ -21,18 +21,21 @@ struct Shown {
     seen: Vec<String>,
 }
 
+/// So many that nothing scrolls away before it is read, at the least width.
+const ROWS: u16 = 50;
+
 impl Shown {
     fn run(arguments: &[&str], columns: u16) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
-        tcsetwinsize(&terminal, Winsize { ws_row: 10, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&terminal, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
         let end = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rdt"));
         command.args(arguments).env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().unwrap();
-        Self { child, terminal: terminal.into(), screen: vt100::Parser::new(10, columns, 0), seen: Vec::new() }
+        Self { child, terminal: terminal.into(), screen: vt100::Parser::new(ROWS, columns, 0), seen: Vec::new() }
     }
 
     /// Reads what the program shows. Returns `false` after its end.
