@@ -13,13 +13,12 @@ use crate::exchange::{Failure, Storage, Task};
 use crate::files::{Outgoing, PeaksBuf};
 use crate::memory_file::MemoryFile;
 use crate::session::{
-    Chunk, Committer, Content, Destination, Destinations, NotStored, Opened, Place, RecvFile, SendFile, Stored,
+    Chunk, Committer, Content, Destination, Destinations, NotStored, Opened, Place, RecvFile, SendFile, Stored, Success,
 };
 use crate::settings::AnyStorage;
 use rdt_proto::connection::Connection;
 use rdt_proto::files::{FileKind, FilePath, Flags, Metadata, Target};
 use rdt_proto::ftp::{Answer, NameBuf};
-use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 
 /// The files of a place, of which a request uses one.
@@ -28,9 +27,8 @@ pub(crate) struct Files<P> {
     committer: Committer,
     place: P,
     open: Open,
-    /// The name under which the content was stored, if that is not the name in the request.
-    stored_as: Option<OsString>,
-    has_grown: bool,
+    /// What has become of the content, once it is stored or has left.
+    success: Option<Success>,
 }
 
 /// The number of the only request.
@@ -63,21 +61,16 @@ impl Files<Destinations> {
 
 impl<P: Place> Files<P> {
     pub(crate) fn new(disk: Disk, committer: Committer, place: P) -> Self {
-        Self { disk, committer, place, open: Open::Nothing, stored_as: None, has_grown: false }
+        Self { disk, committer, place, open: Open::Nothing, success: None }
     }
 
     pub(crate) fn disk(&self) -> &Disk {
         &self.disk
     }
 
-    /// The name under which the content was stored, if that is not the name in the request.
-    pub(crate) fn stored_as(&self) -> Option<&OsStr> {
-        self.stored_as.as_deref()
-    }
-
-    /// Whether more was written to the end of the file that has left, while it was sent.
-    pub(crate) fn has_grown(&self) -> bool {
-        self.has_grown
+    /// What has become of the content, once it is stored or has left.
+    pub(crate) fn success(&self) -> Option<&Success> {
+        self.success.as_ref()
     }
 
     /// Begins with the file `name`, unless that has happened. One in memory needs no disk.
@@ -163,7 +156,7 @@ impl<P: Place> Files<P> {
         self.open = Open::Nothing;
         Some(match stored.unwrap_or_else(|error| Err(NotStored::Failed(error))) {
             Ok(stored_as) => {
-                self.stored_as = stored_as;
+                self.success = Some(Success::Stored(stored_as));
                 Ok(Answer::Committed)
             }
             Err(NotStored::Failed(error)) => Err(Failure::Failed(error)),
@@ -181,7 +174,7 @@ impl<P> Files<P> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Opening(call) => self.disk.abandon(call),
             // They do so when they are dropped.
-            Open::Sending(file) => self.has_grown = file.has_grown(),
+            Open::Sending(file) => self.success = Some(Success::Sent { has_grown: file.has_grown() }),
             Open::Receiving(_) => {}
             // The thread completes the commit.
             Open::Committing(_) => {}

@@ -16,7 +16,7 @@ use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::report::{Local, Report};
 use crate::server_address::ServerAddress;
-use crate::session::{Destinations, Note};
+use crate::session::{Destinations, Note, Success};
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, Transfer};
 use std::process::ExitCode;
@@ -72,7 +72,9 @@ pub(crate) fn request(
     };
     match client.failure(driver.network_error()) {
         None => {
-            if let (Local::File(file), true, Some(sent)) = (local, client.storage().has_grown(), client.result())
+            let success = client.storage().success();
+            if let (Local::File(file), Some(Success::Sent { has_grown: true }), Some(sent)) =
+                (local, success, client.result())
                 && !common.quiet
             {
                 messages::to_stderr(Note::grown(&file.display().to_string(), sent.bytes).into_text());

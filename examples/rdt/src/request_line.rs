@@ -4,6 +4,7 @@ use crate::json::{self, Record};
 use crate::log::{now_text, object_to_log, to_log};
 use crate::memory_file::is_memory_file;
 use crate::messages::{amount, command, request_outcome};
+use crate::session::{Kind, Success};
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{Outcome, Server, Session};
@@ -19,10 +20,8 @@ pub(crate) struct End<'a> {
     pub(crate) reason: Option<CloseReason>,
     /// The message of the operating system for a failure.
     pub(crate) error: Option<&'a str>,
-    /// What is said instead of the outcome.
-    pub(crate) text: Option<String>,
-    /// Whether more was written to the end of the file while it was sent.
-    pub(crate) has_grown: bool,
+    /// What was done. The client may have left before it had all of it.
+    pub(crate) success: Option<&'a Success>,
     pub(crate) took: Duration,
 }
 
@@ -36,6 +35,7 @@ pub(crate) struct Line {
     bytes: u64,
     took: Duration,
     is_measurement: bool,
+    is_look_up: bool,
 }
 
 /// The line of a session with one request.
@@ -48,12 +48,18 @@ pub(crate) fn of_session(client: Option<SocketAddr>, session: &Server, end: &End
 /// The line of one of many requests.
 pub(crate) fn of_content(
     client: Option<SocketAddr>,
-    command: &'static str,
+    kind: Kind,
     name: Option<&str>,
     bytes: u64,
     end: &End<'_>,
 ) -> Line {
-    line(client, Some(command), name, bytes, end)
+    let (command, is_look_up) = match kind {
+        Kind::Received => ("put", false),
+        Kind::Sent => ("get", false),
+        Kind::LookedUp => ("stat", true),
+        Kind::Listed => ("ls", true),
+    };
+    Line { is_look_up, ..line(client, Some(command), name, bytes, end) }
 }
 
 fn line(
@@ -63,22 +69,46 @@ fn line(
     bytes: u64,
     end: &End<'_>,
 ) -> Line {
-    let text = end.text.clone().unwrap_or_else(|| request_outcome(end.outcome, end.reason, end.error));
-    let text =
-        if end.has_grown { format!("{text}; the file grew meanwhile, and arrived as it was before") } else { text };
+    let outcome = || request_outcome(end.outcome, end.reason, end.error);
     let is_sent = end.outcome == Outcome::Sent && end.reason == Some(CloseReason::Finished);
-    let ok = is_sent || end.outcome == Outcome::Stored;
+    let text = match end.success {
+        Some(Success::Stored(Some(name))) if end.outcome == Outcome::Stored => format!("stored as {name:?}"),
+        Some(Success::Sent { has_grown: true }) if is_sent => {
+            format!("{}; the file grew meanwhile, and arrived as it was before", outcome())
+        }
+        Some(Success::Listed { unreadable }) => {
+            let entries = if *unreadable == 1 { "entry" } else { "entries" };
+            format!("listed; {unreadable} {entries} cannot be read (permissions, or a name that is not UTF-8)")
+        }
+        Some(Success::Stored(_) | Success::Sent { .. }) | None => outcome(),
+    };
+    let ok = is_sent || end.outcome == Outcome::Stored || matches!(end.success, Some(Success::Listed { .. }));
     let is_measurement = bytes >= SMALL && name.is_some_and(is_memory_file);
     // A client ends each of its measurements so.
     let is_measured = is_measurement && end.outcome == Outcome::Cancelled;
     let (ok, text) = if is_measured { (true, "measured".into()) } else { (ok, text) };
-    Line { client, command, name: name.map(ToOwned::to_owned), ok, text, bytes, took: end.took, is_measurement }
+    Line {
+        client,
+        command,
+        name: name.map(ToOwned::to_owned),
+        ok,
+        text,
+        bytes,
+        took: end.took,
+        is_measurement,
+        is_look_up: false,
+    }
 }
 
 impl Line {
     /// Whether it is one of the small requests of a measurement, which makes hundreds of them.
     pub(crate) fn is_of_no_interest(&self) -> bool {
         (1..SMALL).contains(&self.bytes) && self.name.as_deref().is_some_and(is_memory_file)
+    }
+
+    /// Whether it is of content: what a client looks up is counted as no request.
+    pub(crate) fn is_of_content(&self) -> bool {
+        !self.is_look_up
     }
 
     /// Whose request it was, the command, and what became of it.
@@ -123,5 +153,38 @@ impl Line {
             0 => format!("{client} {request}: {text}"),
             bytes => format!("{client} {request}: {text}; {}", amount(*bytes, *took)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_of(kind: Kind, outcome: Outcome, reason: Option<CloseReason>, success: &Success) -> Line {
+        let end = End { outcome, reason, error: None, success: Some(success), took: Duration::ZERO };
+        of_content(None, kind, Some("a"), 0, &end)
+    }
+
+    /// Regression: "cancelled by the client; the file grew meanwhile, and arrived as it was before".
+    #[test]
+    fn only_a_file_that_arrived_has_grown_meanwhile() {
+        let grown = Success::Sent { has_grown: true };
+        let says = |outcome, reason| line_of(Kind::Sent, outcome, reason, &grown).text.contains("grew");
+        assert!(says(Outcome::Sent, Some(CloseReason::Finished)));
+        assert!(!says(Outcome::Sent, Some(CloseReason::Reset { code: 7 })));
+        assert!(!says(Outcome::Sent, None));
+        assert!(!says(Outcome::Cancelled, Some(CloseReason::Finished)));
+        assert!(!says(Outcome::Lost, None));
+    }
+
+    /// Regression: a list that had left was a failure, and a look-up counted as a request.
+    #[test]
+    fn a_list_with_unreadable_entries_has_left() {
+        let lines =
+            [1, 3].map(|unreadable| line_of(Kind::Listed, Outcome::Sent, None, &Success::Listed { unreadable }));
+        let why = "cannot be read (permissions, or a name that is not UTF-8)";
+        assert_eq!(lines[0].text, format!("listed; 1 entry {why}"));
+        assert_eq!(lines[1].text, format!("listed; 3 entries {why}"));
+        assert!(lines.iter().all(|line| line.ok && !line.is_of_content()));
     }
 }

@@ -100,11 +100,12 @@ impl Sum {
 mod tests {
     use super::*;
     use crate::request_line::{End, of_content};
+    use crate::session::Kind;
     use rdt_proto::ftp::{ErrorCode, Outcome};
 
     fn line(port: u16, outcome: Outcome) -> Line {
-        let end = End { outcome, reason: None, error: None, text: None, has_grown: false, took: Duration::ZERO };
-        of_content(Some(([192, 0, 2, 1], port).into()), "put", Some("a"), 2_048, &end)
+        let end = End { outcome, reason: None, error: None, success: None, took: Duration::ZERO };
+        of_content(Some(([192, 0, 2, 1], port).into()), Kind::Received, Some("a"), 2_048, &end)
     }
 
     fn at(ms: u64) -> Instant {

@@ -13,7 +13,7 @@ use crate::link::in_flight;
 use crate::progress_line::{Moving, PathView};
 use crate::request_line::{self, Line};
 use crate::server::Store;
-use crate::session::{Beneath, Committer, Ended, Failure, Kind, SessionExchange};
+use crate::session::{Beneath, Committer, Ended, Failure, Kind, SessionExchange, Success};
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
@@ -21,7 +21,6 @@ use rdt_proto::files::{FileServer, FileServerConfig};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, StorageError, Transfer};
 use rdt_proto::listener::PeerId;
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
 
 /// The type of VERSION, the first message of a session with many requests.
@@ -139,7 +138,7 @@ impl Served {
                 }
                 let ended = connection.ended();
                 while let Some(content) = exchange.poll_ended() {
-                    if content.kind == Kind::Sent && content.result.is_ok() {
+                    if matches!(content.result, Ok(Success::Sent { .. })) {
                         self.sent.push_back(content);
                     } else {
                         lines.push(line(self.client, content, ended, self.stopped));
@@ -254,24 +253,18 @@ fn first_line(
     now: Instant,
     started: Instant,
 ) -> Line {
-    let (error, files) = (exchange.error().map(|error| &*error.text), exchange.storage());
-    let (text, has_grown) = (files.stored_as().map(stored_as_text), files.has_grown());
+    let (error, success) = (exchange.error().map(|error| &*error.text), exchange.storage().success());
     let took = now.saturating_since(started);
-    let end = request_line::End { outcome, reason, error, text, has_grown, took };
+    let end = request_line::End { outcome, reason, error, success, took };
     request_line::of_session(client, &exchange.session, &end)
-}
-
-/// What is said of a file that has another name than the one in the request.
-fn stored_as_text(name: &OsStr) -> String {
-    format!("stored as {name:?}")
 }
 
 /// The line of content that has ended.
 fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>, stopped: Option<ErrorCode>) -> Line {
-    let Ended { kind, path, result, bytes, has_grown, started, ended, .. } = content;
+    let Ended { kind, path, result, bytes, started, ended, .. } = content;
     let outcome = match (&result, kind, stopped) {
-        (Ok(_), Kind::Received, _) => Outcome::Stored,
-        (Ok(_), Kind::Sent | Kind::LookedUp | Kind::Listed, _) => Outcome::Sent,
+        (Ok(Success::Stored(_)), ..) => Outcome::Stored,
+        (Ok(Success::Sent { .. } | Success::Listed { .. }), ..) => Outcome::Sent,
         (Err(Failure::Interrupted), _, Some(code)) => Outcome::Refused(code),
         (Err(Failure::Interrupted), _, None) if reason.is_none() => Outcome::Cancelled,
         (Err(Failure::Interrupted), ..) => match reason {
@@ -290,23 +283,13 @@ fn line(client: Option<SocketAddr>, content: Ended, reason: Option<CloseReason>,
         }
         (Err(Failure::Storage(error, _)), ..) => Outcome::Refused((*error).into()),
         (Err(Failure::Uncertain(error, _)), ..) => Outcome::StorageFailed(*error),
-        (Err(Failure::Unreadable(_)), ..) => Outcome::StorageFailed(StorageError::NotPermitted),
     };
-    let (text, error) = match &result {
-        Ok(stored_as) => (stored_as.as_deref().map(stored_as_text), None),
+    let (success, error) = match &result {
+        Ok(success) => (Some(success), None),
         Err(Failure::Storage(_, error) | Failure::Uncertain(_, error)) => (None, Some(&*error.text)),
         Err(Failure::Interrupted | Failure::Length | Failure::DigestMismatch) => (None, None),
-        Err(Failure::Unreadable(count)) => {
-            (Some(format!("listed, but {count} of it cannot be read (permissions, or a name that is not UTF-8)")), None)
-        }
-    };
-    let command = match kind {
-        Kind::Received => "put",
-        Kind::Sent => "get",
-        Kind::LookedUp => "stat",
-        Kind::Listed => "ls",
     };
     let took = ended.saturating_since(started);
-    let end = request_line::End { outcome, reason, error, text, has_grown, took };
-    request_line::of_content(client, command, path.as_deref(), bytes, &end)
+    let end = request_line::End { outcome, reason, error, success, took };
+    request_line::of_content(client, kind, path.as_deref(), bytes, &end)
 }

@@ -231,7 +231,7 @@ impl FileServer {
 
     /// Prints the lines of requests that have ended.
     fn print(&mut self, now: Instant, lines: &[Line]) {
-        self.status.served += lines.len() as u64;
+        self.status.served += lines.iter().filter(|line| line.is_of_content()).count() as u64;
         if self.quiet {
             return;
         }

@@ -1,7 +1,7 @@
 //! The answers to the requests of a client, with everything that they refer to.
 
 use super::client::ClientExchange;
-use super::ended::Failure;
+use super::ended::{Failure, Success};
 use crate::files::{Detail, EntryBuf, StatusBuf};
 use rdt_proto::files::{self, SessionEnd, SessionEvent};
 use rdt_proto::ftp::{ErrorCode, StorageError};
@@ -70,7 +70,8 @@ impl Answer {
         Some(match exchange.session.poll_event()? {
             SessionEvent::Confirmed { number } => {
                 let ended = exchange.take_ended(number);
-                let (bytes, has_grown) = ended.map_or((0, false), |ended| (ended.bytes, ended.has_grown));
+                let (bytes, result) = ended.map_or((0, None), |ended| (ended.bytes, ended.result.ok()));
+                let has_grown = matches!(result, Some(Success::Sent { has_grown: true }));
                 Self::Confirmed { number, bytes, has_grown }
             }
             SessionEvent::Refused { number, code } => {

@@ -13,10 +13,8 @@ pub(crate) struct Ended {
     /// The number of the request, for a file that arrived.
     pub(crate) number: Option<u32>,
     pub(crate) path: Option<FilePathBox>,
-    pub(crate) result: Result<Option<OsString>, Failure>,
+    pub(crate) result: Result<Success, Failure>,
     pub(crate) bytes: u64,
-    /// Whether more was written to the end of a file that has left.
-    pub(crate) has_grown: bool,
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
     /// The number of content bytes that had left by then.
@@ -32,6 +30,17 @@ pub(crate) enum Kind {
     Listed,
 }
 
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Success {
+    /// Content is stored: under this name, if that is not the one in the request.
+    Stored(Option<OsString>),
+    /// Content has left. More may have been written to the end of its file meanwhile.
+    Sent { has_grown: bool },
+    /// A list has left. This number of its entries cannot be named or read.
+    Listed { unreadable: u64 },
+}
+
 /// Why content did not arrive, or was not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -45,6 +54,4 @@ pub(crate) enum Failure {
     Length,
     /// It has another digest.
     DigestMismatch,
-    /// This number of entries of a list cannot be named or read.
-    Unreadable(u64),
 }

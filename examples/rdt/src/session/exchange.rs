@@ -5,7 +5,7 @@
 use super::chunk::Chunk;
 use super::committer::Committer;
 use super::content::Stored;
-use super::ended::{Ended, Failure, Kind};
+use super::ended::{Ended, Failure, Kind, Success};
 use super::place::Place;
 use super::receiving::RecvFile;
 use super::sending::SendFile;
@@ -19,7 +19,6 @@ use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
 use rdt_proto::files::{Cause, Digest, FileOutput, FilePathBox, FileSession};
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 
 /// A session with its storage.
@@ -64,13 +63,11 @@ pub(super) struct About {
     /// The position at which the content begins, and the length of the file if it is known.
     pub(super) offset: u64,
     pub(super) length: Option<u64>,
-    /// Whether more was written to the end of a file that leaves.
-    pub(super) has_grown: bool,
 }
 
 impl About {
     pub(super) fn new(started: Instant) -> Self {
-        Self { number: None, path: None, started, offset: 0, length: None, has_grown: false }
+        Self { number: None, path: None, started, offset: 0, length: None }
     }
 }
 
@@ -293,10 +290,10 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         }
     }
 
-    pub(super) fn end(&mut self, kind: Kind, about: About, result: Result<Option<OsString>, Failure>, bytes: u64) {
-        let About { number, path, started, has_grown, .. } = about;
+    pub(super) fn end(&mut self, kind: Kind, about: About, result: Result<Success, Failure>, bytes: u64) {
+        let About { number, path, started, .. } = about;
         let (ended, sent) = (self.now, self.sent);
-        self.ended.push_back(Ended { kind, number, path, result, bytes, has_grown, started, ended, sent });
+        self.ended.push_back(Ended { kind, number, path, result, bytes, started, ended, sent });
     }
 
     /// Reports the end of the peer's stream, or of the connection.

@@ -63,7 +63,7 @@ pub(crate) use committer::Committer;
 pub(crate) use content::{Content, NotStored, Opened, Stored};
 pub(crate) use count::{Count, One};
 pub(crate) use destinations::{Destination, Destinations};
-pub(crate) use ended::{Ended, Failure, Kind};
+pub(crate) use ended::{Ended, Failure, Kind, Success};
 pub(crate) use exchange::SessionExchange;
 pub(crate) use get::{Get, Matching};
 pub(crate) use items::{Items, own_name};

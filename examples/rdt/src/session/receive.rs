@@ -1,7 +1,7 @@
 //! The half of a session that receives content.
 
 use super::content::NotStored;
-use super::ended::{Failure, Kind};
+use super::ended::{Failure, Kind, Success};
 use super::exchange::{About, Queued, ReceiveTask, Receiving, SessionExchange};
 use super::place::Place;
 use super::receiving::{Create, RecvFile};
@@ -140,7 +140,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         let Some(Queued { about, bytes, .. }) = self.queued.pop_front() else { return false };
         self.queued_bytes -= bytes;
         let (committed, result) = match result.unwrap_or_else(|error| Err(NotStored::Failed(error))) {
-            Ok(stored_as) => (Committed::Durable, Ok(stored_as)),
+            Ok(stored_as) => (Committed::Durable, Ok(Success::Stored(stored_as))),
             Err(NotStored::Failed(error)) => {
                 let kind = storage_error(&error);
                 (Committed::Failed(kind), Err(Failure::Storage(kind, Detail::of(&error))))

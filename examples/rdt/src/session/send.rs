@@ -1,7 +1,7 @@
 //! The half of a session that sends content, and looks things up for the peer.
 
 use super::content::Opened;
-use super::ended::{Failure, Kind};
+use super::ended::{Failure, Kind, Success};
 use super::exchange::{About, SendTask, Sending, SessionExchange};
 use super::place::Place;
 use super::sending::SendFile;
@@ -138,7 +138,7 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
                 Some(Err(error)) => self.fail_send(Some((Kind::Listed, about)), &error),
                 Some(Ok(Page { entries, has_more, unreadable })) => {
                     if unreadable > 0 {
-                        self.end(Kind::Listed, about, Err(Failure::Unreadable(unreadable)), 0);
+                        self.end(Kind::Listed, about, Ok(Success::Listed { unreadable }), 0);
                     }
                     self.sending = Sending::Listed(entries.into_iter(), has_more);
                     self.answer_send(SendAnswer::Listing)
@@ -178,9 +178,9 @@ impl<S: FileSession, P: Place> SessionExchange<S, P> {
         match file.digest() {
             None => false,
             Some(Ok(digest)) => {
-                let (about, bytes) = (About { has_grown: file.has_grown(), ..about.clone() }, *bytes);
+                let (about, bytes, has_grown) = (about.clone(), *bytes, file.has_grown());
                 self.sending = Sending::Nothing;
-                self.end(Kind::Sent, about, Ok(None), bytes);
+                self.end(Kind::Sent, about, Ok(Success::Sent { has_grown }), bytes);
                 self.answer_send(SendAnswer::Digest(digest))
             }
             Some(Err(error)) => self.fail_send(None, &error),

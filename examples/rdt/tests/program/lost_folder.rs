@@ -142,7 +142,7 @@ fn what_cannot_be_read_is_listed_and_reported() {
     let unreadable: Vec<_> = said.lines().filter(|line| line.starts_with("unreadable ")).collect();
     let names: Vec<_> = unreadable.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
     assert_eq!((code, &*names), (0, &["tree/caf\\xE9", "tree/closed", "tree/names-only"][..]), "{said}");
-    server.running.expect("ls \"tree\": listed, but 3 of it cannot be read (permissions, or a name that is not UTF-8)");
+    server.running.expect("ls \"tree\": listed; 3 entries cannot be read (permissions, or a name that is not UTF-8)");
     let (code, said) = run_in(&place.client(""), &["get", "tree", &server.address]).end();
     // Regression: a folder that cannot be read counted as a file. This server gives one file, and one of two names.
     let failed = "1 of 2 files and 2 of 4 folders were not transferred";
@@ -154,6 +154,9 @@ fn what_cannot_be_read_is_listed_and_reported() {
         );
     }
     assert_eq!(Place::names(&place.client("tree/open")), ["a"]);
+    server.running.interrupt();
+    // Lists are no requests.
+    server.running.expect("; 1 request served; ");
     for folder in ["tree/closed", "tree/names-only"] {
         std::fs::set_permissions(place.server(folder), Permissions::from_mode(0o700)).unwrap();
     }
