@@ -107,13 +107,19 @@ impl Listing {
                 }
                 continue;
             }
-            let entry = if is_unnamed { self.unreadable_entry(&path) } else { self.entry(&path)? };
-            let Some(mut entry) = entry else { continue };
+            let entry = if is_unnamed { unreadable(&path) } else { self.entry(&path)? };
+            if matches!(entry, Found::Nothing) {
+                continue;
+            }
             if self.left == 0 {
                 self.has_more = true;
                 self.levels.clear();
                 return Ok(None);
             }
+            let Found::Entry(mut entry) = entry else {
+                self.unreadable += 1;
+                continue;
+            };
             self.left -= 1;
             self.unreadable += u64::from(entry.kind == FileKind::Unreadable);
             if self.flags.contains(Flags::DIGEST) && entry.kind == FileKind::File {
@@ -130,45 +136,28 @@ impl Listing {
         self.has_more
     }
 
-    /// Describes what is under a path. `None` if it cannot be transferred, or is gone.
-    fn entry(&mut self, path: &str) -> io::Result<Option<EntryBuf>> {
-        let Some(level) = self.levels.last_mut() else { return Ok(None) };
+    /// Describes what is under a path.
+    fn entry(&mut self, path: &str) -> io::Result<Found> {
+        let Some(level) = self.levels.last_mut() else { return Ok(Found::Nothing) };
         let dir = match &mut level.dir {
             Some(dir) => dir,
             closed @ None => match self.tree.folders().open(level.prefix.strip_suffix('/')) {
-                Err(error) if is_passing(&error) => return Ok(None),
+                Err(error) if is_passing(&error) => return Ok(Found::Nothing),
                 dir => closed.insert(dir?),
             },
         };
         let name = path.get(level.prefix.len()..).unwrap_or_default();
         let metadata = match dir.symlink_metadata(name) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(self.unreadable_entry(path)),
-            Err(error) if is_passing(&error) => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(unreadable(path)),
+            Err(error) if is_passing(&error) => return Ok(Found::Nothing),
             metadata => metadata?,
         };
         // What is below a folder that cannot be read would be missing without a word.
-        let is_closed = metadata.is_dir()
-            && self.flags.contains(Flags::RECURSIVE)
-            && dir.read_dir(name).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
-        let Ok(checked) = FilePath::new(path) else { return Ok(self.unreadable_entry(path)) };
-        if is_closed {
-            return Ok(self.unreadable_entry(path));
-        }
-        Ok(self.tree.describe(checked, &metadata).filter(|entry| entry.kind != FileKind::Nothing))
-    }
-
-    /// An entry that no request can read. `None` if its path is too long to be shown, and it is counted only.
-    fn unreadable_entry(&mut self, path: &str) -> Option<EntryBuf> {
-        match FilePath::new(path) {
-            Ok(path) => {
-                let (kind, metadata) = (FileKind::Unreadable, Metadata::default());
-                Some(EntryBuf { kind, metadata, length: 0, digest: None, path: path.into() })
-            }
-            Err(_) => {
-                self.unreadable += 1;
-                None
-            }
-        }
+        let is_closed = metadata.is_dir() && self.flags.contains(Flags::RECURSIVE) && !is_open(dir, name);
+        Ok(match FilePath::new(path) {
+            Ok(checked) if !is_closed => self.tree.describe(checked, &metadata).map_or(Found::Nothing, Found::Entry),
+            Ok(_) | Err(_) => unreadable(path),
+        })
     }
 
     /// Reads a folder, as far as its entries are behind `after`.
@@ -236,6 +225,35 @@ fn number_alike(items: &mut [Item]) {
         }
         item.name = name;
     }
+}
+
+/// What is under a path.
+enum Found {
+    Entry(EntryBuf),
+    /// It is there, but no entry can have its path.
+    TooLong,
+    /// It cannot be transferred, or is gone.
+    Nothing,
+}
+
+/// An entry that no request can read.
+fn unreadable(path: &str) -> Found {
+    let (kind, metadata) = (FileKind::Unreadable, Metadata::default());
+    FilePath::new(path).map_or(Found::TooLong, |path| {
+        Found::Entry(EntryBuf { kind, metadata, length: 0, digest: None, path: path.into() })
+    })
+}
+
+/// Whether the permissions of a folder let this process read what is in it.
+#[cfg(unix)]
+fn is_open(dir: &Dir, name: &str) -> bool {
+    use rustix::fs::{Access, AtFlags, accessat};
+    accessat(dir, name, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()) != Err(rustix::io::Errno::ACCESS)
+}
+
+#[cfg(not(unix))]
+fn is_open(dir: &Dir, name: &str) -> bool {
+    !dir.read_dir(name).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Shows a name that is no text: what is no UTF-8 as `\xFF`.

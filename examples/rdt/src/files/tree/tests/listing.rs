@@ -108,3 +108,33 @@ fn names_that_are_cut_alike_get_numbers() {
     let ends: Vec<_> = page.entries.iter().map(|entry| &entry.path[entry.path.len() - 4..]).collect();
     assert_eq!((&ends[..], page.unreadable), (&[" (2)", " (3)", "F\\xF"][..], 3));
 }
+
+/// Regression: such an entry counted on the page before its own as well.
+#[test]
+fn an_entry_whose_path_is_too_long_counts_once() {
+    for has_more in [true, false] {
+        let place = Place::new();
+        // The folder itself still has a path, and its long entry has none.
+        let folder = [&"f".repeat(250)[..]; 4].join("/");
+        place.write(&format!("{folder}/x"), b"");
+        let deep = place.tree.folders().dir().open_dir(&folder).unwrap();
+        (0..996).for_each(|at| deep.write(format!("a{at:03}"), b"").unwrap());
+        deep.remove_file("x").unwrap();
+        deep.write("n".repeat(250), b"").unwrap();
+        if has_more {
+            deep.write("z", b"").unwrap();
+        }
+        let (mut last, mut entries, mut unreadable) = (None::<FilePathBox>, 0, 0);
+        loop {
+            let after = last.as_ref().map(FilePathBox::as_path);
+            let page = place.tree.list(None, after, Flags::RECURSIVE).unwrap().page().unwrap();
+            entries += page.entries.len();
+            unreadable += page.unreadable;
+            last = page.entries.last().map(|entry| entry.path.clone());
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!((entries, unreadable), (1_000 + usize::from(has_more), 1));
+    }
+}
