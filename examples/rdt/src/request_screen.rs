@@ -7,6 +7,7 @@ use crate::request_line::Line;
 use indicatif::HumanBytes;
 use rdt_proto::{Duration, Instant};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The interval of sums.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -14,6 +15,16 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const SHOWN: usize = 10;
 /// The number of sums of an interval. What belongs to none of them is counted together.
 const SUMS: usize = 5;
+
+/// The terminal of a server, which all its threads share. Their clocks begin together, to some milliseconds.
+#[derive(Clone, Default)]
+pub(crate) struct SharedScreen(Arc<Mutex<RequestScreen>>);
+
+impl SharedScreen {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RequestScreen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Chooses the lines that a terminal shows.
 #[derive(Default)]
@@ -129,6 +140,22 @@ mod tests {
         assert_eq!(screen.take_sums(at(1_000)), expected);
         assert_eq!(screen.poll_timeout(), None);
         assert!(screen.handle(at(1_001), &line(7, Outcome::Stored)), "a new second");
+    }
+
+    /// Regression: each thread of a server showed ten lines a second.
+    #[test]
+    fn all_threads_together_have_ten_lines_a_second() {
+        let screen = SharedScreen::default();
+        let threads = [screen.clone(), screen.clone(), screen];
+        let shown = |at_ms| {
+            let lines = threads.iter().zip(1..).cycle().take(30);
+            lines.filter(|(screen, port)| screen.lock().handle(at(at_ms), &line(*port, Outcome::Stored))).count()
+        };
+        assert_eq!(shown(0), SHOWN);
+        let sums = threads[1].lock().take_sums(at(1_000));
+        assert_eq!(sums.len(), threads.len(), "{sums:?}");
+        assert!(threads[2].lock().take_all().is_empty(), "one thread prints the sums of all");
+        assert_eq!(shown(1_000), SHOWN);
     }
 
     #[test]

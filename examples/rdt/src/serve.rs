@@ -10,9 +10,10 @@ use crate::log;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::qlog::VantagePoint;
+use crate::request_screen::SharedScreen;
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
-use crate::server::{FileServer, Store};
+use crate::server::{self, FileServer, Store};
 use crate::server_address;
 use crate::service_manager::{self, ServiceManager, Watchdog};
 use crate::stop::{Stop, Terminal};
@@ -64,12 +65,14 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let serving = format!("serving {} on {list}", args.root.display());
     messages::serving(&args.root, &list);
     manager.ready(&serving);
+    let screen = server::has_screen(settings.verbosity).then(SharedScreen::default);
     let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
         let server =
             FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?
                 .with_networks(driver.now(), &networks)?
                 .with_threads(together.clone())
+                .with_screen(screen.clone())
                 .with_watchdog(Watchdog::new(driver.now(), manager.clone(), thread));
         Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
             Some(key) => server.with_reset_key(key),

@@ -19,7 +19,7 @@ use crate::output;
 use crate::qlog::VantagePoint;
 use crate::refusals::Refusals;
 use crate::request_line::Line;
-use crate::request_screen::RequestScreen;
+use crate::request_screen::SharedScreen;
 use crate::served::{Offer, Served};
 use crate::service_manager::Watchdog;
 use crate::session::Committer;
@@ -80,14 +80,14 @@ pub(crate) struct FileServer {
     errors: NetworkErrors,
     status: Status,
     /// Which lines of requests are printed. `None`: all of them.
-    screen: Option<RequestScreen>,
+    screen: Option<SharedScreen>,
     watchdog: Watchdog,
     /// When parts of interrupted uploads that are too old are removed next.
     expire_at: Instant,
 }
 
 /// Whether the lines of requests are for people: a log, a pipe, objects and `-v` have all of them.
-fn has_screen(verbosity: Verbosity) -> bool {
+pub(crate) fn has_screen(verbosity: Verbosity) -> bool {
     verbosity == Verbosity::Nothing && !json::is_chosen() && !output::has_log() && io::stdout().is_terminal()
 }
 
@@ -122,7 +122,7 @@ impl FileServer {
             errors: NetworkErrors::default(),
             watchdog: Watchdog::default(),
             expire_at: now,
-            screen: has_screen(settings.verbosity).then(RequestScreen::default),
+            screen: None,
             status: Status::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -144,6 +144,11 @@ impl FileServer {
         self.status.has_terminal &= threads.is_one();
         self.lifecycle = Lifecycle::new(threads);
         self
+    }
+
+    /// Prints only the lines of requests that `screen` chooses, and sums of the others.
+    pub(crate) fn with_screen(self, screen: Option<SharedScreen>) -> Self {
+        Self { screen, ..self }
     }
 
     /// Admits only addresses in `networks`, if there are any.
@@ -237,7 +242,7 @@ impl FileServer {
         }
         self.print_sums(now);
         for line in lines.iter().filter(|line| !line.is_of_no_interest()) {
-            if self.screen.as_mut().is_none_or(|screen| screen.handle(now, line)) {
+            if self.screen.as_ref().is_none_or(|screen| screen.lock().handle(now, line)) {
                 line.print();
             }
         }
@@ -245,7 +250,7 @@ impl FileServer {
 
     /// Prints the sums of lines that the terminal does not show one by one.
     fn print_sums(&mut self, now: Instant) {
-        let sums = self.screen.as_mut().map(|screen| screen.take_sums(now));
+        let sums = self.screen.as_ref().map(|screen| screen.lock().take_sums(now));
         sums.into_iter().flatten().for_each(to_log);
     }
 
@@ -264,7 +269,8 @@ impl FileServer {
 
     /// Prints the totals. `thread` is the index of the thread if there are several.
     pub(crate) fn print_totals(&mut self, thread: Option<u64>) {
-        self.screen.as_mut().into_iter().flat_map(RequestScreen::take_all).for_each(to_log);
+        let sums = self.screen.as_ref().map(|screen| screen.lock().take_all());
+        sums.into_iter().flatten().for_each(to_log);
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
             let errors = match self.errors.total() {

@@ -20,9 +20,10 @@ pub(crate) fn run(
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(at_start)?;
         let mut server = serve(&driver, thread).map_err(at_start)?;
-        driver.run(&mut server).map_err(of_network)?;
+        let ran = driver.run(&mut server).map_err(of_network);
+        // A server that fails has served as well, and lines may wait to be summed up.
         server.print_totals((threads > 1).then_some(thread));
-        Ok(())
+        ran
     };
     std::thread::scope(|scope| {
         let others: Vec<_> =

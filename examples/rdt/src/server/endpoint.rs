@@ -8,7 +8,6 @@ use crate::messages::to_stderr;
 use crate::network_error::Call;
 use crate::progress_line::{Moving, PathView};
 use crate::refusals::Refusals;
-use crate::request_screen::RequestScreen;
 use rdt_proto::connection::Gather;
 use rdt_proto::ftp::ErrorCode;
 use rdt_proto::listener::{Dispatch, PeerId};
@@ -183,7 +182,7 @@ impl Endpoint for FileServer {
             self.peers.poll_timeout(),
             self.lifecycle.poll_timeout(),
             status,
-            self.screen.as_ref().and_then(RequestScreen::poll_timeout),
+            self.screen.as_ref().and_then(|screen| screen.lock().poll_timeout()),
             refusals,
             self.watchdog.poll_timeout(),
             Some(self.expire_at),

@@ -100,6 +100,7 @@ fn a_socket_without_room_neither_spins_nor_delays_the_end() {
     client.kill();
 }
 
+/// Regression: the totals were missing.
 #[test]
 fn a_wrong_call_ends_the_server_with_the_reason() {
     let (place, faults) = (Place::new(), Faults::new());
@@ -107,7 +108,11 @@ fn a_wrong_call_ends_the_server_with_the_reason() {
     faults.fail(SystemCall::Recvmmsg, libc::EBADF, 1);
     std::fs::write(place.client("a"), "a").unwrap();
     let client = place.put(&place.client("a"), &server.address, &[]);
-    server.running.expect_end(1, "the network failed: bad file descriptor");
+    let (code, said) = server.running.end();
+    assert_eq!(code, 1, "{said}");
+    for text in ["the network failed: bad file descriptor", " 0 requests served; "] {
+        assert!(said.contains(text), "{said}");
+    }
     client.kill();
 }
 
