@@ -95,18 +95,23 @@ impl Attempts {
         self.attempts.iter().all(|attempt| matches!(attempt.state, State::Failed(_)))
     }
 
-    /// What the attempts say about the server and a `request`, such as `"name"`, and how the user can fix it.
-    pub(crate) fn failure(&self, request: &str, network: Option<&io::Error>) -> String {
-        let failures = self.attempts.iter().filter_map(|attempt| match &attempt.state {
+    /// The failure that says most about the server. `None` if there is none.
+    pub(crate) fn worst(&self) -> Option<&Failure> {
+        self.failures().map(|(_, failure)| failure).max_by_key(|failure| failure.weight())
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (SocketAddr, &Failure)> {
+        self.attempts.iter().filter_map(|attempt| match &attempt.state {
             State::Failed(failure) => Some((attempt.server, failure)),
             State::Waiting | State::Trying(_) | State::Pausing(_) => None,
-        });
-        let failures: Vec<_> = failures.collect();
-        let Some(most) = failures.iter().map(|(_, failure)| *failure).max_by_key(|failure| failure.weight()) else {
-            return format!("no server was reached for {request}");
-        };
+        })
+    }
+
+    /// What the attempts say about the server and a `request`, such as `"name"`, and how the user can fix it.
+    pub(crate) fn failure(&self, request: &str, network: Option<&io::Error>) -> String {
+        let Some(most) = self.worst() else { return format!("no server was reached for {request}") };
         let list = |is_most| {
-            let listed = failures.iter().filter(|(_, failure)| (*failure == most) == is_most);
+            let listed = self.failures().filter(|(_, failure)| (*failure == most) == is_most);
             listed.map(|(server, _)| server.to_string()).collect::<Vec<_>>().join(", ")
         };
         let network = last_error(network, (" (", ")"));

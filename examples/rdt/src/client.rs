@@ -1,5 +1,6 @@
 //! A client: one request, on the first connection to its server that is established.
 
+use crate::attempt_failure;
 use crate::attempts::Attempts;
 use crate::contact::{self, Connected, Contact};
 use crate::disk::Finished;
@@ -13,7 +14,7 @@ use crate::progress::Step;
 use crate::report::Report;
 use crate::session::stopped;
 use crate::settings::{self, Settings};
-use rdt_proto::connection::Stats;
+use rdt_proto::connection::{CloseReason, Stats};
 use rdt_proto::files::SessionEnd;
 use rdt_proto::ftp::{Client, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -40,6 +41,18 @@ pub(crate) struct FileClient<F> {
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
+}
+
+/// What a failure is, whatever it says about how far the transfer has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// No connection was established.
+    NotConnected(Option<attempt_failure::Failure>),
+    Ended {
+        transfer: Transfer,
+        outcome: Option<Outcome>,
+        reason: Option<CloseReason>,
+    },
 }
 
 /// The result of a transfer.
@@ -185,6 +198,13 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::StorageFailed(error)) => self.report.storage_failure(transfer, error, self.exchange.error()),
             Some(_) | None => self.stopped.clone().unwrap_or_else(|| format!("{title} was not transferred: {again}")),
         })
+    }
+
+    /// What the failure is, by which those of many clients are compared.
+    pub(crate) fn failure_kind(&self) -> FailureKind {
+        let Some(link) = self.contact.link() else { return FailureKind::NotConnected(self.contact.worst().cloned()) };
+        let (transfer, outcome) = (self.exchange.session.transfer(), self.result.map(|result| result.outcome));
+        FailureKind::Ended { transfer, outcome, reason: link.connection.ended() }
     }
 
     fn how_far(&mut self, now: Instant) -> String {

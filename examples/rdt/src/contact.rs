@@ -4,6 +4,7 @@
 //! Connecting ── CONNACK at one address ──→ Connected
 //! ```
 
+use crate::attempt_failure::Failure;
 use crate::attempts::{Abandoned, Attempts};
 use crate::endpoint::{Address, Body, Outgoing};
 use crate::link::Link;
@@ -75,6 +76,14 @@ impl Contact {
     pub(crate) fn failure(&self, request: &str, network: Option<&io::Error>) -> Option<String> {
         match &self.state {
             State::Connecting(attempts) => Some(attempts.failure(request, network)),
+            State::Connected(_) => None,
+        }
+    }
+
+    /// The failure that says most about the server. `None` if a connection was established.
+    pub(crate) fn worst(&self) -> Option<&Failure> {
+        match &self.state {
+            State::Connecting(attempts) => attempts.worst(),
             State::Connected(_) => None,
         }
     }

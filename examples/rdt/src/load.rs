@@ -7,7 +7,7 @@
 use crate::args::LoadArgs;
 use crate::attempts::Attempts;
 use crate::binding;
-use crate::client::FileClient;
+use crate::client::{FailureKind, FileClient};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
@@ -25,7 +25,7 @@ use mio::{Events, Poll, Token, Waker};
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, StorageError};
 use rdt_proto::{Duration, Instant};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
         clock: Clock::start(),
         recv_buf: RecvBuf::new(),
         clients: Vec::new(),
-        causes: BTreeMap::new(),
+        failures: Vec::new(),
         deadlines: BTreeSet::new(),
         active: 0,
         ended: Instant::ZERO,
@@ -134,6 +134,15 @@ struct Active<'r> {
     uploaded: Option<Duration>,
 }
 
+/// Clients that failed in the same way.
+struct Failures {
+    kind: FailureKind,
+    /// The first of them, counted from 1.
+    first: usize,
+    /// How many followed.
+    more: u64,
+}
+
 struct Load<'r> {
     args: &'r LoadArgs,
     servers: Vec<SocketAddr>,
@@ -144,8 +153,7 @@ struct Load<'r> {
     clock: Clock,
     recv_buf: RecvBuf,
     clients: Vec<Member<'r>>,
-    /// Why clients failed: the first of each cause, counted from 1, and how many followed.
-    causes: BTreeMap<String, (usize, u64)>,
+    failures: Vec<Failures>,
     /// The next deadline of each client, with its index.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
@@ -269,12 +277,15 @@ impl<'r> Load<'r> {
             (Some((Outcome::Received, took)), Some(uploaded)) => Member::Equal(took.saturating_add(uploaded)),
             _ => {
                 let failure = active.client.failure(active.socket.network_error()).unwrap_or_default();
-                // One line for one cause, whatever the file is called.
-                let cause = failure.replace(&name_of(index), &name_of(0));
-                self.causes.entry(cause).and_modify(|(_, more)| *more += 1).or_insert_with(|| {
-                    to_stderr(format_args!("client {}: {failure}", index + 1));
-                    (index + 1, 0)
-                });
+                // One line for one kind, whatever the file is called and however far it has come.
+                let kind = active.client.failure_kind();
+                match self.failures.iter_mut().find(|failures| failures.kind == kind) {
+                    Some(failures) => failures.more += 1,
+                    None => {
+                        to_stderr(format_args!("client {}: {failure}", index + 1));
+                        self.failures.push(Failures { kind, first: index + 1, more: 0 });
+                    }
+                }
                 if json::is_chosen() {
                     Record::ClientError { client: index + 1, message: &failure }.print();
                 }
@@ -299,7 +310,7 @@ impl<'r> Load<'r> {
     }
 
     fn report(&self) -> Result<ExitCode, String> {
-        for (first, more) in self.causes.values().filter(|(_, more)| *more > 0) {
+        for Failures { first, more, .. } in self.failures.iter().filter(|failures| failures.more > 0) {
             to_stderr(format_args!("{} failed as client {first} did", counted(*more, "more client")));
         }
         let took = self.ended.saturating_since(Instant::ZERO);

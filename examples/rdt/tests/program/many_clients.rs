@@ -191,6 +191,34 @@ fn a_cause_that_many_clients_of_a_load_test_share_has_one_line() {
     assert!(said.contains("29 more clients failed as client "), "{said}");
 }
 
+/// Regression: how much had been sent was a part of the cause, so that each lost upload had a line of its own.
+#[test]
+#[cfg(unix)]
+fn lost_uploads_of_a_load_test_have_one_line() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let load = run(&[
+        "load",
+        &server.address,
+        "--clients",
+        "12",
+        "--size",
+        "2M",
+        "--rate",
+        "2M",
+        "--loss",
+        "30",
+        "--timeout",
+        "5",
+    ]);
+    // By then all uploads have begun, and none of them has ended.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    server.running.kill();
+    let (code, said) = load.end();
+    assert!(code == 1 && said.lines().count() <= 4, "{said}");
+    assert!(said.contains("11 more clients failed as client "), "{said}");
+}
+
 #[test]
 fn clients_of_a_load_test_wait_while_the_server_is_busy() {
     let place = Place::new();
