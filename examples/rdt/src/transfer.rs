@@ -207,7 +207,8 @@ fn print(entry: &EntryBuf) {
             FileKind::File => "file",
             FileKind::Folder => "folder",
             FileKind::Link => "link",
-            FileKind::Unreadable | FileKind::Nothing | FileKind::Other(_) => "other",
+            FileKind::Unreadable => "unreadable",
+            FileKind::Nothing | FileKind::Other(_) => "other",
         };
         return Record::Entry { path: &entry.path, kind, bytes: entry.length, modified }.print();
     }

@@ -142,6 +142,8 @@ fn what_cannot_be_read_is_listed_and_reported() {
     let unreadable: Vec<_> = said.lines().filter(|line| line.starts_with("unreadable ")).collect();
     let names: Vec<_> = unreadable.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
     assert_eq!((code, &*names), (0, &["tree/caf\\xE9", "tree/closed", "tree/names-only"][..]), "{said}");
+    let (_, said) = run(&["ls", "--recursive", "--json", &format!("{}/tree", server.address)]).end();
+    assert_eq!(said.matches("\"kind\":\"unreadable\"").count(), 3, "{said}");
     server.running.expect("ls \"tree\": listed; 3 entries cannot be read (permissions, or a name that is not UTF-8)");
     let (code, said) = run_in(&place.client(""), &["get", "tree", &server.address]).end();
     // Regression: a folder that cannot be read counted as a file. This server gives one file, and one of two names.
