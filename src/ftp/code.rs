@@ -262,6 +262,30 @@ mod tests {
         }
     }
 
+    /// Foreign clients of base mode know no code above 10.
+    #[test]
+    fn this_session_has_the_codes_of_base_mode() {
+        for (error, code) in [
+            (StorageError::NoSuchFile, 1),
+            (StorageError::TooLarge, 2),
+            (StorageError::NameNotAllowed, 3),
+            (StorageError::Exists, 4),
+            (StorageError::NoSpace, 5),
+            (StorageError::Failed, 6),
+            (StorageError::Busy, 7),
+            (StorageError::DigestMismatch, 8),
+            (StorageError::NotPermitted, 9),
+            (StorageError::NoUploads, 9),
+            (StorageError::NoDownloads, 9),
+            (StorageError::NoFolders, 9),
+            (StorageError::PrefixGone, 6),
+            (StorageError::NoReplace, 4),
+            (StorageError::Unavailable, 6),
+        ] {
+            assert_eq!(error.code_of_this_session().value(), code, "{error:?}");
+        }
+    }
+
     #[test]
     fn codes_compare_by_value() {
         assert_eq!(ErrorCode::Other(3), ErrorCode::NameNotAllowed);

@@ -1,8 +1,8 @@
 /* Faults of system calls, for the tests of the program: a library for LD_PRELOAD.
  *
  * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the
- * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The
- * test writes the first three while the program runs; a call that waits takes note of a shorter delay. Reads and writes
+ * number of calls that fail with it (-1: all), the delay of each call in milliseconds, the number of calls seen, and how
+ * many of these never fail. The test writes all but the fourth while the program runs; a call that waits takes note of a shorter delay. Reads and writes
  * of pipes and the like never fail. The program makes syncfs without the C library: the kernel asks a thread of this
  * library about each.
  *
@@ -43,7 +43,7 @@
 enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, SYNCFS, PREAD, CALLS };
 
 struct entry {
-    int error, count, delay_ms, seen;
+    int error, count, delay_ms, seen, spared;
 };
 
 static struct entry *entries;
@@ -112,7 +112,7 @@ __attribute__((constructor)) static void start(void) {
 static int fails(int call) {
     if (!entries) return 0;
     struct entry *entry = &entries[call];
-    __atomic_fetch_add(&entry->seen, 1, __ATOMIC_SEQ_CST);
+    int number = __atomic_add_fetch(&entry->seen, 1, __ATOMIC_SEQ_CST);
     long begin = 0;
     for (int delay; (delay = __atomic_load_n(&entry->delay_ms, __ATOMIC_SEQ_CST)) > 0;) {
         struct timespec time;
@@ -124,6 +124,7 @@ static int fails(int call) {
         if (left > 10000) left = 10000;
         nanosleep(&(struct timespec){0, left * 1000}, NULL);
     }
+    if (number <= __atomic_load_n(&entry->spared, __ATOMIC_SEQ_CST)) return 0;
     int count = __atomic_load_n(&entry->count, __ATOMIC_SEQ_CST);
     while (count > 0 && !__atomic_compare_exchange_n(&entry->count, &count, count - 1, 0, __ATOMIC_SEQ_CST,
                                                      __ATOMIC_SEQ_CST))

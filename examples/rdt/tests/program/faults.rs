@@ -21,8 +21,8 @@ pub(crate) enum SystemCall {
     Pread = 8,
 }
 
-/// The bytes of an entry: error, count, delay, calls seen.
-const ENTRY: u64 = 16;
+/// The bytes of an entry: error, count, delay, calls seen, calls that never fail.
+const ENTRY: u64 = 20;
 /// The number of entries.
 const ENTRIES: u64 = 9;
 
@@ -77,6 +77,12 @@ impl Faults {
     pub(crate) fn fail(&self, call: SystemCall, error: i32, count: i32) {
         self.write(call, 0, error);
         self.write(call, 4, count);
+    }
+
+    /// The same for the calls behind the first `spared` ones.
+    pub(crate) fn fail_behind(&self, call: SystemCall, spared: i32, error: i32, count: i32) {
+        self.write(call, 16, spared);
+        self.fail(call, error, count);
     }
 
     /// Makes each call wait until it is released.

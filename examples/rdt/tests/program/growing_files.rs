@@ -2,7 +2,8 @@
 //!
 //! What arrives is the file as it was when its transfer began, as with `scp`.
 
-use crate::runner::{Place, Running, SLOW, content, wait_until};
+use crate::faults::{Faults, SystemCall};
+use crate::runner::{Place, Running, SLOW, content, program, wait_until};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -46,18 +47,28 @@ fn a_file_that_grows_is_stored_as_it_was() {
 
 #[test]
 fn quiet_leaves_the_note_about_growth_out() {
+    // More than the client reads ahead.
+    const LENGTH: usize = 24 << 20;
     for mode in MODES {
         let place = Place::new();
-        let server = place.serve(mode);
+        let (there, here) = (Faults::new(), Faults::new());
+        let server = place.serve_with_faults(&there, mode);
         let file = place.client("log");
         fs::write(&file, content(LENGTH)).unwrap();
-        let client = place.put(&file, &server.address, &[&slow(mode)[..], &["--quiet", "--json"]].concat());
-        // The server has it in the hidden folder, or beside its name.
-        wait_until(|| fs::read_dir(place.server("")).unwrap().count() > 0);
+        let mut command = program();
+        here.apply(&mut command);
+        let options = [mode, &["--rate", "60M", "--quiet", "--json"]].concat();
+        let client = place.put_with(command, &file, &server.address, &options);
+        // A part has arrived, and the client waits in the midst of the rest.
+        wait_until(|| there.seen(SystemCall::Write) > 0);
+        here.hold(SystemCall::Read);
+        let before = here.seen(SystemCall::Read);
+        wait_until(|| here.seen(SystemCall::Read) > before);
         File::options().append(true).open(&file).unwrap().write_all(b"more").unwrap();
+        here.release(SystemCall::Read);
         let (code, said) = client.end();
         assert!(code == 0 && said.lines().count() == 1, "{code}: {said}");
-        assert!(said.starts_with("{\"type\":\"result\"") && said.contains("\"bytes\":8388608"), "{said}");
+        assert!(said.starts_with("{\"type\":\"result\"") && said.contains("\"bytes\":25165824"), "{said}");
         assert!(fs::read(place.server("log")).unwrap() == content(LENGTH));
     }
 }

@@ -159,11 +159,9 @@ fn a_failed_flush_of_the_folder_is_no_refusal() {
     let mut server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("a"), "new").unwrap();
     // The first flush is that of the content, and the second that of the name.
-    faults.delay(SystemCall::Fsync, 1_000);
+    let before = faults.seen(SystemCall::Fsync);
+    faults.fail_behind(SystemCall::Fsync, before + 1, libc::EIO, 1);
     let client = place.put(&place.client("a"), &server.address, &[]);
-    wait_until(|| faults.seen(SystemCall::Fsync) == 2);
-    faults.fail(SystemCall::Fsync, libc::EIO, 1);
-    faults.release(SystemCall::Fsync);
     client.expect_end(1, "it may be stored there or not");
     server.running.expect("failed here: storage failed (input/output error)");
     assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "new");
