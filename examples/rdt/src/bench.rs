@@ -14,7 +14,7 @@ use crate::common_args::Common;
 use crate::driver::Driver;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::json::{self, Record};
-use crate::local_failure::of_network;
+use crate::local_failure::{at_start, of_network};
 use crate::loss::Loss;
 use crate::memory_file;
 use crate::messages::{to_stderr, to_stdout};
@@ -135,7 +135,7 @@ impl Bench<'_> {
 
     /// Transfers until `stop`.
     fn bulk(&self, direction: Direction, meter: &Arc<Meter>, stop: Stop) -> Result<(), String> {
-        let name = memory_file::name(BULK).map_err(of_network)?;
+        let name = memory_file::name(BULK).map_err(at_start)?;
         let session = match direction {
             Direction::Up => Client::upload(ClientConfig::default(), name.as_name(), BULK),
             Direction::Down => Client::download(ClientConfig::default(), name.as_name()),
@@ -172,7 +172,7 @@ impl Bench<'_> {
             if Instant::now() >= end || self.stop.count() > 0 || ended() {
                 return Ok(times);
             }
-            let name = memory_file::name(1).map_err(of_network)?;
+            let name = memory_file::name(1).map_err(at_start)?;
             let session = Client::download(ClientConfig::default(), name.as_name());
             let client = self.transfer(&mut driver, session, None)?;
             match client.result() {

@@ -6,10 +6,12 @@ use super::note::{Note, Side};
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
 use crate::local_failure::cannot_read;
+use crate::local_failure::{SEND_AGAIN, cannot_read, cannot_send};
+use crate::messages::error_text;
 use crate::standard_streams::Input;
 use rdt_proto::files::{Digest, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -22,7 +24,10 @@ pub(crate) enum Source {
 impl Source {
     /// It cannot be read.
     pub(super) fn unread(&self, error: &io::Error) -> String {
-        cannot_read(Path::new(&self.text()), error)
+        match self {
+            Self::File(path) => cannot_read(path, error),
+            Self::Folder(_) | Self::StandardInput => cannot_send(&self.text(), &error_text(error), SEND_AGAIN),
+        }
     }
 
     /// What the user calls it.
