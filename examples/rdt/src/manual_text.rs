@@ -37,7 +37,7 @@ pub(crate) fn of(command: &str) -> Text {
 const NOTHING: Text = Text { paragraphs: &[], examples: &[], files: &[] };
 
 const GOES_ON: &str = "The same command goes on where it was interrupted, by Ctrl-C, a lost connection, or a kill on either side (put of \
-     a folder with --update), for files above 4 MiB (get: above 1 MiB). The standard input and output do not go on, nor do \
+     a folder with --update, or with --verify if times are not preserved), for files above 4 MiB (get: above 1 MiB). The standard input and output do not go on, nor do \
      uploads to a server with --no-replace, --write-only or --keep-parts 0, nor anything with --profile rostov.";
 
 const CACHE: (&str, &str) = (

@@ -5,7 +5,6 @@ use super::content::Content;
 use super::note::{Note, Side};
 use super::skip::{Skip, is_same};
 use crate::files::{BlockTree, Outgoing, StatusBuf};
-use crate::local_failure::cannot_read;
 use crate::local_failure::{SEND_AGAIN, cannot_read, cannot_send};
 use crate::messages::error_text;
 use crate::standard_streams::Input;

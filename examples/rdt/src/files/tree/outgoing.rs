@@ -307,6 +307,9 @@ impl OpenFile {
     }
 
     /// The digest of the first `len` bytes, as they are now.
+    ///
+    /// In base mode it is read before the last chunk leaves, and nothing tells the peer that this side works: if that
+    /// takes longer than the peer's limit on progress (60 s), the transfer fails.
     fn digest_of_first(&self, len: u64) -> io::Result<Digest> {
         let mut tree = BlockTree::new();
         hash(&self.file, 0, len, |bytes| tree.update(bytes))?;
