@@ -39,11 +39,11 @@ use taken::Taken;
 /// A file to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    pub(crate) source: Source,
+    pub(super) source: Source,
     /// The path at the server.
     pub(crate) path: FilePathBox,
     /// The length that it had when it was found; 0 if it is not known.
-    pub(crate) length: u64,
+    pub(super) length: u64,
 }
 
 impl Item {
@@ -70,7 +70,7 @@ pub(crate) struct Put {
     shows: Shows,
     /// The number of those that are not folders.
     files_open: usize,
-    pub(crate) outcomes: Outcomes,
+    outcomes: Outcomes,
     /// The file whose content leaves.
     current: Option<(u32, Item)>,
     /// The bytes of all files that were found, and of those that are done.
