@@ -42,10 +42,13 @@ impl Shown {
     fn read(&mut self) -> bool {
         let mut buf = [0; 4_096];
         let len = self.terminal.read(&mut buf).unwrap_or_default();
-        self.screen.process(&buf[..len]);
-        let shown = self.screen.screen().contents();
-        if self.seen.last() != Some(&shown) {
-            self.seen.push(shown);
+        // Line by line: what one read returns may scroll a line off the screen.
+        for line in buf[..len].split_inclusive(|byte| *byte == b'\n') {
+            self.screen.process(line);
+            let shown = self.screen.screen().contents();
+            if self.seen.last() != Some(&shown) {
+                self.seen.push(shown);
+            }
         }
         len > 0
     }
