@@ -7,7 +7,7 @@ use crate::observers::Verbosity;
 use crate::qlog::VantagePoint;
 use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
 use crate::trace_file::TraceFile;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueHint};
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Peer};
 use std::path::PathBuf;
@@ -49,7 +49,8 @@ pub(crate) struct Common {
     /// With --loss: the seed that selects the lost datagrams
     #[arg(long, default_value_t = 1, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: u64,
-    /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests
+    /// Print errors only (a server still prints its address). With --json: no progress, and a server prints no requests.
+    /// A --log has them anyway
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Print objects to the standard output, one a line: progress, results, requests and errors
@@ -66,7 +67,7 @@ pub(crate) struct Common {
     pub(crate) rate: Option<BitRate>,
     /// Write what the connections do to this file, as qlog (version 0.3, JSON text sequences), which viewers such as
     /// qvis open. Its usual ending is .sqlog. An earlier trace is replaced, no other file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) trace: Option<PathBuf>,
 }
 

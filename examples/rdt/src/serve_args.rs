@@ -9,7 +9,7 @@ use crate::numbers::{parse_count, parse_size, within};
 use crate::server_address;
 use crate::settings;
 use crate::shell_words;
-use clap::Args;
+use clap::{Args, ValueHint};
 use ipnet::IpNet;
 use rdt_proto::ftp::ServerConfig;
 use rdt_proto::{Duration, listener};
@@ -23,7 +23,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969", value_parser = server_address::parse_bind)]
     pub(crate) bind: String,
     /// The folder, created if it does not exist. Nothing outside of it is read or written
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) root: PathBuf,
     /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
@@ -96,12 +96,12 @@ pub(crate) struct ServeArgs {
     pub(crate) bench_seconds: u64,
     /// Append a line for each request to this file, with its time (UTC), instead of printing it. SIGHUP opens the file
     /// again, for programs such as logrotate. Its folder must not be the served one, and must stay
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) log: Option<PathBuf>,
     /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
     /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
     /// the user's state folder, on Linux `~/.local/state`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state: Option<PathBuf>,
     /// The folder without an option, as other servers have it
     #[arg(hide = true)]

@@ -237,7 +237,7 @@ impl FileServer {
     /// Prints the lines of requests that have ended.
     fn print(&mut self, now: Instant, lines: &[Line]) {
         self.status.served += lines.iter().filter(|line| line.is_of_content()).count() as u64;
-        if self.quiet {
+        if self.quiet && !output::has_log() {
             return;
         }
         self.print_sums(now);

@@ -5,7 +5,7 @@ use crate::foreign_usage;
 use crate::remote_path;
 use crate::server_address::{self, ServerAddress};
 use crate::session::{FileOptions, Skip};
-use clap::Args;
+use clap::{Args, ValueHint};
 use rdt_proto::files::FilePathBox;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ pub(crate) struct PutArgs {
     /// The files and folders to send, or - for the standard input. A folder is sent with everything in it. Last the
     /// server: host, host:port, or rdt://host:port with a path after a slash. The first address of the host that
     /// answers gets the files
-    #[arg(value_name = "FILE> <ADDR", required = true, num_args = 1..)]
+    #[arg(value_name = "FILE> <ADDR", required = true, num_args = 1.., value_hint = ValueHint::AnyPath)]
     words: Vec<OsString>,
     /// The path to store the file or folder under, by default its name; folders above are made. With several files, or
     /// with a slash at the end, the folder to store them in
@@ -62,7 +62,7 @@ pub(crate) struct GetArgs {
     /// file is replaced once the download is complete. A symbolic link to a file is itself replaced. An existing folder
     /// gets it under its own name, unless the same command has made the folder, as the copy of another one: then it
     /// goes on there. With a slash at the end it is always the folder to store in
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: Choice,

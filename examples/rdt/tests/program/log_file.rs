@@ -46,6 +46,16 @@ fn the_log_has_a_line_with_its_time_for_each_request() {
     assert!(code == 0 && !said.contains("put \"one\""), "{said}");
 }
 
+/// Regression: --quiet emptied the log as well.
+#[test]
+fn a_quiet_server_has_a_full_log() {
+    let place = Place::new();
+    let (_, log) = log_in(&place, "logs");
+    let server = serve(&place, &log, &["--quiet"]);
+    put(&place, &server, "one");
+    assert!(lines(&log, 1)[0].contains("put \"one\": stored"));
+}
+
 /// Regression: files that were stored within a second had the same time.
 #[test]
 fn files_of_one_put_have_times_of_their_own() {
