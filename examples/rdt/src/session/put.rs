@@ -20,7 +20,7 @@ use super::client::{ClientExchange, Requests};
 use super::count::{Count, One};
 use super::note::Note;
 use super::outcome::{Outcomes, Transferred};
-use super::skip::FileOptions;
+use super::skip::{FileOptions, Skip};
 use super::source::Source;
 use super::stopped::{After, Known, Part, Shows, after_stop, unsent};
 use crate::files::Detail;
@@ -164,6 +164,14 @@ impl Put {
         }
     }
 
+    /// Sends no more to a server that shows no files. It would store them once more with each command.
+    fn leave_out_uncompared(&mut self, server: SocketAddr) {
+        let why =
+            format!("{server} shows no files (--write-only), so none can be skipped: leave out --update and --verify");
+        let left = self.take_rest();
+        self.outcomes.leave_out(left, why);
+    }
+
     /// Sends no more. Returns how many were left.
     fn take_rest(&mut self) -> Count {
         let (waiting, next) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.next));
@@ -237,6 +245,9 @@ impl Requests for Put {
                 if let Some(reply) = self.asked.get_mut(&number) {
                     if code == ErrorCode::NoDownloads {
                         self.shows = Shows::Nothing;
+                        if self.options.skip != Skip::Nothing {
+                            return self.leave_out_uncompared(server);
+                        }
                     }
                     *reply = Some(Reply::Refused);
                     self.is_due = true;

@@ -115,6 +115,24 @@ fn what_a_server_refuses_to_all_has_one_line() {
     assert!(Place::names(&place.server("")).is_empty());
 }
 
+/// Regression: each such command stored all files once more, and ended with 0.
+#[test]
+fn a_drop_box_stores_nothing_that_is_to_be_compared() {
+    let place = Place::new();
+    let server = place.serve(&["--write-only"]);
+    for name in ["a", "b", "c"] {
+        std::fs::write(place.client(name), name).unwrap();
+    }
+    for option in ["--update", "--verify"] {
+        let files = ["a", "b", "c"].map(|name| place.client(name).display().to_string());
+        let [a, b, c] = files.each_ref().map(String::as_str);
+        let (code, said) = run(&["put", a, b, c, &server.address, option]).end();
+        let line = "shows no files (--write-only), so none can be skipped: leave out --update and --verify";
+        assert!(code == 1 && said.matches(line).count() == 1, "{said}");
+    }
+    assert!(Place::names(&place.server("")).is_empty());
+}
+
 /// Regression: only each upload said so. Nothing makes a file in /sys, not even the superuser.
 #[cfg(target_os = "linux")]
 #[test]
