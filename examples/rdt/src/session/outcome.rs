@@ -47,6 +47,8 @@ pub(crate) struct Outcomes {
     failed: Count,
     /// How many of these the end of the connection explains.
     explained: Count,
+    /// Whether a list was not whole.
+    has_unlisted: bool,
     server: Option<SocketAddr>,
     notes: Notes,
     causes: SharedCauses,
@@ -83,6 +85,7 @@ impl Outcomes {
             has_omitted: false,
             failed: Count::default(),
             explained: Count::default(),
+            has_unlisted: false,
             server: None,
             notes: Notes::default(),
             causes: SharedCauses::default(),
@@ -250,6 +253,11 @@ impl Outcomes {
         }
     }
 
+    /// A list was not whole, so there is more than is counted.
+    pub(crate) fn note_unlisted(&mut self) {
+        self.has_unlisted = true;
+    }
+
     /// No request has come to these before the server ends.
     pub(crate) fn leave_out_at_end(&mut self, left: Count, server: SocketAddr) {
         self.leave_out(left, self.left_at_end(left, server));
@@ -302,7 +310,10 @@ impl Outcomes {
             0 => Ok(()),
             // Nothing has come of the command, and one line says why.
             _ if self.explained == self.count() => Ok(()),
-            failed => Err(format!("{} {} not transferred", self.failed.of(self.count()), was_or_were(failed))),
+            failed => {
+                let unlisted = if self.has_unlisted { ", and what was not listed yet" } else { "" };
+                Err(format!("{} {} not transferred{unlisted}", self.failed.of(self.count()), was_or_were(failed)))
+            }
         }
     }
 }
@@ -363,6 +374,13 @@ mod tests {
         many.leave_out_unanswered(left, true);
         let expected = "2 of 2 files and 1 of 1 folder were not transferred";
         assert_eq!((many.finish(Duration::ZERO), many.shown.len()), (Err(expected.into()), 0));
+        // Regression: files behind the part of a list that had come were in neither number, without a word.
+        let mut many = outcomes(Transfer::Download, "tree", false);
+        many.match_pattern();
+        many.note_unlisted();
+        many.leave_out_unanswered(left, true);
+        let expected = "2 of 2 files and 1 of 1 folder were not transferred, and what was not listed yet";
+        assert_eq!(many.finish(Duration::ZERO), Err(expected.into()));
         let mut single = outcomes(Transfer::Download, "\"a\"", true);
         single.leave_out_unanswered(One::File.into(), true);
         assert_eq!((single.finish(Duration::ZERO), single.has_failed()), (Ok(()), true));

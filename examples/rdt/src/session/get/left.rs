@@ -12,6 +12,12 @@ impl Get {
     pub(crate) fn finish(mut self, took: Duration, is_explained: bool) -> Result<(), String> {
         // A connection that this side has ended leaves some as well.
         let open: Vec<_> = self.open.drain().map(|(_, open)| open).collect();
+        let is_list = |pending: &Pending| matches!(pending, Pending::List { .. } | Pending::Match(_));
+        if self.pending.iter().any(is_list)
+            || open.iter().any(|open| matches!(open, Open::List { .. } | Open::Match(_)))
+        {
+            self.outcomes.note_unlisted();
+        }
         let mut left = self.take_rest();
         left += open.into_iter().map(|open| self.give_up_open(&open)).sum::<Count>();
         left += Count::of_folders(self.folders.take_unmade());
