@@ -26,9 +26,9 @@ use alloc::{vec, vec::Vec};
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
 ///   highest number that has arrived rises by half of it, if the application has read all that it can. The right edge
 ///   never moves back.
-/// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays. A
-///   store without a body holds on to no memory for further ones, if it sends within `least` or they come one at a time:
-///   many idle connections, which exchange short messages from time to time, take no slots.
+/// - *Return*: memory shrinks to `least`, once nothing was kept and nothing arrived for a second. The promise stays. While
+///   bodies come one at a time, a store without a body holds on to no memory, a send store only if it has not grown: many
+///   idle connections, which exchange short messages from time to time, take no slots.
 /// - If the budget is spent, a body that has no slot is not acknowledged. The oldest body always has one.
 ///
 /// In base mode, which announces no window, the promise begins at `most`: the peer sends what its controller allows. What
@@ -250,17 +250,23 @@ impl HeapWindow {
             && self.account(budget, old, new)
     }
 
-    /// Holds on to no memory between short messages.
+    /// Holds on to no memory between short messages, which come one at a time.
     fn drop_spare<T: ConnectionTypes>(&self, connection: &mut Connection<T>)
     where
         T::Send: PooledStore,
         T::Recv: PooledStore,
     {
-        if connection.send.used() == 0 && connection.send.pool().allowance() <= self.least {
+        if self.burst > 1 {
+            return;
+        }
+        let pool = connection.send.pool();
+        let holds_on = pool.kept() > 0 || pool.spare() > 0;
+        if holds_on && connection.send.used() == 0 && pool.allowance() <= self.least {
             connection.send.drop_spare();
+            // What was lent had memory, and has none now.
             connection.on_send_memory_changed();
         }
-        if connection.recv.used() == 0 && self.burst <= 1 {
+        if connection.recv.used() == 0 {
             connection.recv.drop_spare();
         }
     }
