@@ -5,27 +5,33 @@
 
 use crate::local_failure::cannot_read_as;
 use crate::messages::error_text;
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-/// The standard input.
-pub(crate) struct Input(File);
+/// What a stream is used through. A console of Windows takes text only from the standard library.
+#[cfg(unix)]
+type InputStream = std::fs::File;
+#[cfg(unix)]
+type OutputStream = std::fs::File;
+#[cfg(not(unix))]
+type InputStream = io::Stdin;
+#[cfg(not(unix))]
+type OutputStream = io::Stdout;
 
-/// The standard output.
-pub(crate) struct Output(File);
+/// The standard input.
+pub(crate) struct Input(InputStream);
+
+/// The standard output. Nothing waits in it.
+pub(crate) struct Output(OutputStream);
 
 impl Input {
     /// Fails with a message if nothing can be read from it.
     pub(crate) fn open() -> Result<Self, String> {
         let cannot = |why: &str, advice: &str| cannot_read_as(Path::new("the standard input"), why, advice);
-        let file = duplicate(&io::stdin()).map_err(|error| cannot(&error_text(&error), PIPE))?;
-        match file.metadata() {
-            Ok(metadata) if metadata.is_dir() => Err(cannot("it is a folder", "give its name instead of -")),
-            Ok(metadata) => match closed(&file, &metadata) {
-                Some(why) => Err(cannot(why, PIPE)),
-                None => Ok(Self(file)),
-            },
+        let stream = input().map_err(|error| cannot(&error_text(&error), PIPE))?;
+        match unusable(&stream) {
+            Ok(None) => Ok(Self(stream)),
+            Ok(Some(why)) => Err(cannot(why, PIPE)),
             Err(error) => Err(cannot(&error_text(&error), PIPE)),
         }
     }
@@ -49,7 +55,7 @@ impl Read for Input {
 
 impl Output {
     pub(crate) fn open() -> io::Result<Self> {
-        duplicate(&io::stdout()).map(Self)
+        output().map(Self)
     }
 }
 
@@ -58,7 +64,7 @@ impl Write for Output {
         loop {
             match self.0.write(buf) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wait(&self.0, Until::Writable)?,
-                written => return written,
+                written => return self.0.flush().and(written),
             }
         }
     }
@@ -69,34 +75,53 @@ impl Write for Output {
 }
 
 #[cfg(unix)]
-fn duplicate(stream: &impl std::os::fd::AsFd) -> io::Result<File> {
+fn duplicate(stream: &impl std::os::fd::AsFd) -> io::Result<std::fs::File> {
     Ok(stream.as_fd().try_clone_to_owned()?.into())
 }
 
-#[cfg(windows)]
-fn duplicate(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> {
-    Ok(stream.as_handle().try_clone_to_owned()?.into())
+#[cfg(unix)]
+fn input() -> io::Result<InputStream> {
+    duplicate(&io::stdin())
 }
 
-/// Why nothing can be read from a standard input that is there.
+#[cfg(unix)]
+fn output() -> io::Result<OutputStream> {
+    duplicate(&io::stdout())
+}
+
+#[cfg(not(unix))]
+fn input() -> io::Result<InputStream> {
+    Ok(io::stdin())
+}
+
+#[cfg(not(unix))]
+fn output() -> io::Result<OutputStream> {
+    Ok(io::stdout())
+}
+
+/// Why nothing can be read from the standard input.
 ///
 /// If there was none when the program started, the standard library has opened `/dev/null` in its place before `main`, for
 /// reading and writing.
 #[cfg(unix)]
-fn closed(file: &File, metadata: &std::fs::Metadata) -> Option<&'static str> {
+fn unusable(file: &InputStream) -> io::Result<Option<&'static str>> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Ok(Some("it is a folder"));
+    }
     let is_null = || std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
-    match rustix::fs::fcntl_getfl(file).ok()? & OFlags::RWMODE {
+    Ok(match rustix::fs::fcntl_getfl(file)? & OFlags::RWMODE {
         OFlags::WRONLY => Some("it is open for writing only"),
         OFlags::RDWR if is_null() => Some("it is closed"),
         _ => None,
-    }
+    })
 }
 
 #[cfg(not(unix))]
-fn closed(_file: &File, _metadata: &std::fs::Metadata) -> Option<&'static str> {
-    None
+fn unusable(_stream: &InputStream) -> io::Result<Option<&'static str>> {
+    Ok(None)
 }
 
 enum Until {
@@ -106,7 +131,7 @@ enum Until {
 
 /// Waits for a stream that does not wait by itself.
 #[cfg(unix)]
-fn wait(file: &File, until: Until) -> io::Result<()> {
+fn wait(file: &std::fs::File, until: Until) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
     let events = match until {
         Until::Readable => PollFlags::IN,
@@ -119,6 +144,6 @@ fn wait(file: &File, until: Until) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn wait(_file: &File, _until: Until) -> io::Result<()> {
+fn wait<T>(_stream: &T, _until: Until) -> io::Result<()> {
     Err(ErrorKind::WouldBlock.into())
 }
