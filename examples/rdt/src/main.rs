@@ -18,7 +18,7 @@
 //! | `serve`, `served` | starts a server; a client that it serves |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
 //! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
-//! | `status` | the status lines of a server |
+//! | `status`, `report_limit` | the status lines of a server; how often a line is printed |
 //! | `contact`, `attempts`, `attempt_failure`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
 //! | `transfer` | the commands `put`, `get` and `ls` |
@@ -39,12 +39,13 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `serve_args`, `transfer_args`, `common_args`, `usage` | the command line |
+//! | `args`, `serve_args`, `transfer_args`, `common_args`, `numbers`, `usage` | the command line |
 //! | `foreign_usage` | what to write instead of the words of `scp`, `cp` and `ls` |
-//! | `server_address`, `remote_path`, `shell_words` | the address of a server, a path there, commands to paste |
+//! | `server_address`, `remote_path`, `path_pattern`, `shell_words` | an address, a path or pattern there, commands to paste |
 //! | `generated`, `manual`, `manual_text` | completions of shells, and manual pages |
 //! | `local_failure` | failures of this machine, in one wording |
 //! | `messages`, `progress`, `progress_line`, `rate`, `escape`, `json`, `output` | the printed output |
+//! | `standard_streams` | the standard input and output, with all their errors |
 //! | `observers`, `packet_log`, `narrator` | what `-v` and `-vv` print about connections |
 //! | `trace_file`, `qlog`, `connection_trace`, `packet_numbers` | the trace of connections |
 //! | `bit_rate`, `intake` | the maximum rate, and how a download keeps to it |

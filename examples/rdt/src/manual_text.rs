@@ -15,7 +15,10 @@ pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "Success, also if all files were skipped; a server that was stopped."),
     ("1", "A failure, also of one of many files, or of the standard output."),
     ("2", "A wrong command line: a message says what to write."),
-    ("130", "Ctrl-C or SIGTERM interrupted a client, or a third signal a server that was ending."),
+    (
+        "130",
+        "Ctrl-C or SIGTERM interrupted a client before everything was there, or a third signal a server that was ending.",
+    ),
 ];
 
 /// The text of the page of a command, such as `rdt put`.
